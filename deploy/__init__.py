@@ -1,0 +1,1 @@
+"""How mailvault is set up around its two servers."""

@@ -1,0 +1,117 @@
+"""Settings: flag, then environment, then `.env`, then `mailvault.toml`, then default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from mailvault.errors import ConfigError
+
+TOML_FILE = "mailvault.toml"
+
+UploaderChoice = Literal["auto", "rust", "boto3"]
+
+
+def _binary_size(value: object) -> object:
+    """Read `512M` as the field does, in powers of 1,024."""
+    if isinstance(value, str) and value[-1:].upper() in "KMGT":
+        return f"{value}iB"
+    return value
+
+
+Size = Annotated[ByteSize, BeforeValidator(_binary_size)]
+
+
+class Settings(BaseSettings):
+    """What can be set, under the name of its environment variable in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        toml_file=TOML_FILE,
+        extra="ignore",
+        env_ignore_empty=True,
+        populate_by_name=True,
+    )
+
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="PostgreSQL connection string; empty means libpq's PG* variables.",
+    )
+    s3_endpoint: str | None = Field(
+        default=None, description="The store's address; none means AWS S3 itself."
+    )
+    s3_bucket: str | None = Field(default=None, description="The bucket that mail goes to.")
+    s3_region: str = Field(default="us-east-1", description="The bucket's region.")
+    s3_sse: Literal["AES256", "aws:kms", "none"] = Field(
+        default="AES256", description="Server-side encryption asked of the store for each object."
+    )
+    s3_sse_kms_key_id: str | None = Field(
+        default=None, description="The key for `aws:kms`; none means the bucket's own."
+    )
+    aws_access_key_id: SecretStr | None = Field(
+        default=None, description="The store's key; without one, the usual AWS chain."
+    )
+    aws_secret_access_key: SecretStr | None = Field(default=None, description="Its secret.")
+    aws_session_token: SecretStr | None = Field(default=None, description="Its token, if any.")
+
+    migration_batch_size: int = Field(
+        default=1000, ge=1, le=100_000, description="Emails enqueued in one transaction."
+    )
+    migration_max_attempts: int = Field(
+        default=3, ge=1, le=100, description="Attempts after which an email is a dead letter."
+    )
+    migration_retry_delay: float = Field(
+        default=60, ge=0, description="Seconds before the second attempt; doubles each time."
+    )
+    migration_workers: int = Field(
+        default=16, ge=1, le=4096, description="Emails in flight in one process (`work -j`)."
+    )
+    migration_memory_limit: Size = Field(
+        default=ByteSize(512 * 1024**2), description="Memory that a worker process keeps within."
+    )
+    migration_chunk_timeout: float = Field(
+        default=300, gt=0, description="Seconds that one attempt at an email may take."
+    )
+    migration_files_root: Path = Field(
+        default=Path("files"), description="The directory that attachment paths start from."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the TOML file last, so that everything else wins over it."""
+        return (
+            init_settings,
+            env_settings,
+            dotenv_settings,
+            TomlConfigSettingsSource(settings_cls),
+        )
+
+
+def load_settings(**flags: object) -> Settings:
+    """Read all sources; flags that are None were not given.
+
+    Raises:
+        ConfigError: A value is not of its kind; the text names the setting and the fault.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(step) for step in first["loc"]).upper()
+        raise ConfigError(f"{name}: {first['msg']}") from None

@@ -1,0 +1,72 @@
+"""The values that travel from the source to the store and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailvault.errors import PartError
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to be read by the uploader, at `path` below the directory `root`.
+
+    The path comes from the application's database and is not trusted: an uploader opens it
+    relative to the root, without `..`, absolute paths or links that lead out of it, and only if
+    it is a regular file.
+    """
+
+    root: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One body or attachment, ready to be stored.
+
+    Attributes:
+        number: The caller's handle; the outcome carries it back.
+        key: The object key that is wanted. Where it holds other content, the uploader adds the
+            start of the digest to the name.
+        content: The bytes themselves, or the file that has them.
+        content_type: The media type, as the object's Content-Type.
+        disposition: The object's Content-Disposition, or None to send none.
+        metadata: The object's user metadata; ASCII names and values.
+    """
+
+    number: int
+    key: str
+    content: bytes | SourceFile
+    content_type: str
+    disposition: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What the store holds now.
+
+    Attributes:
+        key: The object's key, which may differ from the one that was wanted.
+        size: Bytes.
+        sha256: Digest (32 bytes) over the bytes that were sent, computed while they streamed.
+        etag: As the store gave it, without quotes; None if it gave none.
+        created: False where an object with the same bytes was there already.
+    """
+
+    key: str
+    size: int
+    sha256: bytes
+    etag: str | None
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the upload of one part ended: exactly one of `stored` and `error` is set."""
+
+    number: int
+    stored: StoredObject | None = None
+    error: PartError | None = None

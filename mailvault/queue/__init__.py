@@ -1,0 +1,1 @@
+"""The outbox: one method per named query."""

@@ -1,0 +1,1 @@
+"""The S3 store: object keys and the two uploaders."""

@@ -1,0 +1,1 @@
+"""The loop that moves mail, and the processes it runs in."""

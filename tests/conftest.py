@@ -1,0 +1,121 @@
+"""Real servers for the tests: PostgreSQL and S3 from wheels, or those that the environment names."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+import psycopg
+import pytest
+from botocore.config import Config
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3 import S3Client
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
+    from deploy import embedded
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One empty bucket, its settings, and a client that shares no code with the uploaders."""
+
+    name: str
+    environment: dict[str, str]
+    client: S3Client
+
+    def keys(self) -> list[str]:
+        """All keys, in order."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+
+    def read(self, key: str) -> bytes:
+        """The bytes of one object."""
+        return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_our_settings() -> Iterator[None]:
+    """Keep the developer's own database and store out of the tests that do not ask for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("AWS_", "S3_", "MIGRATION_", "PG")) or name == "DATABASE_URL":
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres(
+    tmp_path_factory: pytest.TempPathFactory, _given_environment: dict[str, str]
+) -> Iterator[str]:
+    """DSN of a server on which databases may be made."""
+    given = _given_environment.get("DATABASE_URL")
+    if given:
+        yield given
+        return
+    directory = tmp_path_factory.mktemp("postgres")
+    yield embedded.start_postgres(directory)
+    embedded.stop_postgres(directory)
+
+
+@pytest.fixture(scope="session")
+def _given_environment() -> dict[str, str]:
+    return GIVEN
+
+
+GIVEN = dict(os.environ)
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[str]:
+    """DSN of an empty database that is dropped after the test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        yield psycopg.conninfo.make_conninfo(postgres, dbname=name)
+        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def store(
+    tmp_path_factory: pytest.TempPathFactory, _given_environment: dict[str, str]
+) -> Iterator[dict[str, str]]:
+    """Settings of an S3 server on which buckets may be made."""
+    names = ("S3_ENDPOINT", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    if _given_environment.get("S3_ENDPOINT"):
+        yield {name: _given_environment.get(name, "") for name in names}
+        return
+    server = embedded.S3Server(tmp_path_factory.mktemp("s3"))
+    server.start()
+    everything = embedded.environment("", server.endpoint)
+    yield {name: everything[name] for name in names}
+    server.stop()
+
+
+@pytest.fixture
+def bucket(store: dict[str, str]) -> Iterator[Bucket]:
+    """An empty bucket that is removed after the test."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    client = boto3.client(
+        "s3",
+        endpoint_url=store["S3_ENDPOINT"],
+        region_name=store["S3_REGION"] or "us-east-1",
+        aws_access_key_id=store["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=store["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"max_attempts": 5}),
+    )
+    client.create_bucket(Bucket=name)
+    found = Bucket(name, {**store, "S3_BUCKET": name}, client)
+    yield found
+    for key in found.keys():
+        client.delete_object(Bucket=name, Key=key)
+    client.delete_bucket(Bucket=name)
+    client.close()
