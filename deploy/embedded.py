@@ -87,9 +87,7 @@ class S3Server:
         if not self._port_file.exists():
             self._port_file.write_text(str(free_port()))
         ports = [f"-{name}.port={free_port()}" for name in ("master", "volume", "filer")]
-        grpc = [
-            f"-{name}.port.grpc={free_port()}" for name in ("master", "volume", "filer", "s3")
-        ]
+        grpc = [f"-{name}.port.grpc={free_port()}" for name in ("master", "volume", "filer", "s3")]
         weed = Path(sys.executable).with_name("weed")
         command = [
             str(weed), "mini", f"-dir={self.directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is given
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the TOML file last, so that everything else wins over it."""
         return (

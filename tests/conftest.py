@@ -14,8 +14,11 @@ import pytest
 from botocore.config import Config
 from psycopg import sql
 
+from tests.application import Application
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
 
@@ -119,3 +122,13 @@ def bucket(store: dict[str, str]) -> Iterator[Bucket]:
         client.delete_object(Bucket=name, Key=key)
     client.delete_bucket(Bucket=name)
     client.close()
+
+
+@pytest.fixture
+def application(database: str, tmp_path: Path) -> Iterator[Application]:
+    """An application with mailvault set up on its database."""
+    root = tmp_path / "files"
+    root.mkdir()
+    application = Application(database, root)
+    yield application
+    application.connection.close()

@@ -1,0 +1,87 @@
+"""Connections to PostgreSQL, and the named queries of sql/."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from mailvault.errors import ConfigError, UnreachableError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from mailvault.config import Settings
+
+CONNECT_TIMEOUT = 10
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+
+
+def sql_directory() -> Traversable:
+    """Return the directory that sql/ is, in a checkout and in a wheel."""
+    return files("mailvault") / "sql"
+
+
+@cache
+def _queries(topic: str) -> dict[str, str]:
+    text = (sql_directory() / "queries" / f"{topic}.sql").read_text(encoding="utf-8")
+    _, *rest = _NAME.split(text)
+    return dict(zip(rest[::2], rest[1::2], strict=True))
+
+
+def query(topic: str, name: str) -> str:
+    """Return the query `-- name: <name>` of sql/queries/<topic>.sql."""
+    return _queries(topic)[name]
+
+
+def _dsn(settings: Settings) -> str:
+    dsn = settings.database_url.get_secret_value()
+    try:
+        return psycopg.conninfo.make_conninfo(
+            dsn, connect_timeout=CONNECT_TIMEOUT, fallback_application_name="mailvault"
+        )
+    except psycopg.ProgrammingError:
+        # libpq's own words may repeat the password.
+        raise ConfigError(
+            "DATABASE_URL is not a PostgreSQL connection string",
+            hint="it looks like postgresql://user:password@host:5432/database",
+        ) from None
+
+
+def unreachable(error: psycopg.OperationalError) -> UnreachableError:
+    """Say in one line that PostgreSQL is out of reach, and why."""
+    said = (str(error).splitlines() or [type(error).__name__])[0].strip()
+    return UnreachableError(
+        f"PostgreSQL cannot be reached: {said}",
+        hint="check DATABASE_URL (or libpq's PGHOST, PGUSER, PGDATABASE, …) and the server",
+    )
+
+
+def connect(settings: Settings) -> psycopg.Connection:
+    """Open one connection, in autocommit.
+
+    Raises:
+        ConfigError: The connection string cannot be read.
+        UnreachableError: The server is not there, or does not let us in.
+    """
+    try:
+        return psycopg.connect(_dsn(settings), autocommit=True)
+    except psycopg.OperationalError as error:
+        raise unreachable(error) from None
+
+
+def open_pool(settings: Settings, *, size: int) -> ConnectionPool:
+    """Open a pool whose connections are in autocommit and are replaced when they break.
+
+    Raises:
+        ConfigError: The connection string cannot be read.
+        UnreachableError: The server is not there, or does not let us in.
+    """
+    connect(settings).close()  # a pool would only say that it timed out
+    return ConnectionPool(
+        _dsn(settings), min_size=1, max_size=size, open=True, kwargs={"autocommit": True}
+    )

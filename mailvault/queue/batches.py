@@ -1,0 +1,104 @@
+"""Batches: what to move, dispatched in chunks that a crash does not undo."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mailvault.db import query
+from mailvault.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which emails a batch is about; what is None sets no limit."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    email_keys: Sequence[str] | None = None
+    max_emails: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a selection amounts to: `bytes` as the source counts them."""
+
+    emails: int
+    parts: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One run of enqueue."""
+
+    id: int
+    state: str
+    total: int
+    dispatched: int
+
+
+class Batches:
+    """Opens batches and dispatches them."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def _one(self, name: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+        return self._connection.execute(query("batch", name), parameters).fetchone()
+
+    def measure(self, selection: Selection) -> Measure:
+        """Count what a batch of this selection would move, without making it."""
+        row = self._one("measure_selection", asdict(selection))
+        assert row is not None
+        return Measure(*row)
+
+    def unknown_keys(self, selection: Selection) -> list[str]:
+        """Return the keys that were asked for and that no email has."""
+        rows = self._connection.execute(
+            query("batch", "unknown_keys"), {"email_keys": list(selection.email_keys or ())}
+        )
+        return [key for (key,) in rows]
+
+    def open(self, selection: Selection) -> Batch | None:
+        """Start a batch, of which nothing is dispatched yet; None if it would be empty."""
+        parameters = asdict(selection)
+        row = self._one("count_selection", parameters)
+        assert row is not None
+        if row[0] == 0:
+            return None
+        row = self._one("open", parameters | {"total": row[0]})
+        assert row is not None
+        return self.find(row[0])
+
+    def find(self, batch_id: int) -> Batch:
+        """Return a batch by its id.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        row = self._one("find", {"batch": batch_id})
+        if row is None:
+            raise ConfigError(
+                f"there is no batch {batch_id}", hint="mailvault status lists the batches"
+            )
+        return Batch(*row)
+
+    def dispatch(self, batch: Batch, chunk_size: int) -> Iterator[int]:
+        """Dispatch a batch from where it is; yield its dispatched emails after each chunk.
+
+        Each chunk is one transaction that also saves the position, so that an interrupted batch
+        goes on by calling this again.
+        """
+        finished = batch.state == "enqueued"
+        while not finished:
+            row = self._one("chunk", {"batch": batch.id, "limit": chunk_size})
+            assert row is not None
+            dispatched, finished = row
+            yield dispatched

@@ -1,0 +1,186 @@
+"""What a worker asks of the queue: claim jobs, settle them, and show that it lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mailvault.db import query
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+    from uuid import UUID
+
+    from psycopg_pool import ConnectionPool
+
+    from mailvault.models import StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job that this worker holds: every write for it carries the token."""
+
+    job_id: int
+    token: UUID
+    email_key: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """One part of an email, and the object that holds it now."""
+
+    kind: str
+    part_key: str
+    content_type: str
+    stored: StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed, and whether another one can help."""
+
+    reason: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What keeps a worker from working: a fault of the system, by its reason."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often an email is tried, and how long a failed one waits."""
+
+    max_attempts: int
+    delay: timedelta
+    timeout: timedelta
+
+
+class Outbox:
+    """The queue, as one worker sees it; each method is one short transaction.
+
+    All raise `psycopg.Error` as it comes: the loop decides what a fault of the database means.
+    """
+
+    def __init__(self, pool: ConnectionPool, policy: RetryPolicy) -> None:
+        self._pool = pool
+        self._policy = policy
+        self.worker_id = 0
+
+    def _call(self, name: str, **parameters: object) -> list[tuple[object, ...]]:
+        with self._pool.connection() as connection:
+            return connection.execute(
+                query("queue", name), {"worker": self.worker_id, **parameters}
+            ).fetchall()
+
+    def _call_for_jobs(self, name: str, **parameters: object) -> set[int]:
+        with self._pool.connection() as connection:
+            row = connection.execute(
+                query("queue", name), {"worker": self.worker_id, **parameters}
+            ).fetchone()
+            return set(row[0]) if row else set()
+
+    def register(
+        self, *, host: str, pid: int, concurrency: int, uploader: str, uploader_reason: str
+    ) -> None:
+        """Enter this worker into the list; its id goes with everything it does."""
+        with self._pool.connection() as connection:
+            row = connection.execute(
+                query("queue", "register"),
+                {
+                    "host": host,
+                    "pid": pid,
+                    "concurrency": concurrency,
+                    "uploader": uploader,
+                    "uploader_reason": uploader_reason,
+                },
+            ).fetchone()
+            assert row is not None
+            self.worker_id = row[0]
+
+    def claim(self, limit: int) -> list[Lease]:
+        """Lease up to `limit` ready jobs, oldest first."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(
+                query("queue", "claim"),
+                {"worker": self.worker_id, "limit": limit, "timeout": self._policy.timeout},
+            )
+            return [Lease(*row) for row in rows]
+
+    def ack(self, done: Sequence[tuple[Lease, Sequence[StoredPart]]]) -> set[int]:
+        """Record emails as stored; return the jobs of which the lease still stood."""
+        parts = [(lease.job_id, part) for lease, parts in done for part in parts]
+        return self._call_for_jobs(
+            "ack",
+            jobs=[lease.job_id for lease, _ in done],
+            tokens=[lease.token for lease, _ in done],
+            part_jobs=[job for job, _ in parts],
+            kinds=[part.kind for _, part in parts],
+            part_keys=[part.part_key for _, part in parts],
+            object_keys=[part.stored.key for _, part in parts],
+            sizes=[part.stored.size for _, part in parts],
+            sha256s=[part.stored.sha256 for _, part in parts],
+            etags=[part.stored.etag for _, part in parts],
+            content_types=[part.content_type for _, part in parts],
+        )
+
+    def nack(self, failed: Sequence[tuple[Lease, Failure]]) -> set[int]:
+        """Record failed attempts; return the jobs of which the lease still stood."""
+        return self._call_for_jobs(
+            "nack",
+            jobs=[lease.job_id for lease, _ in failed],
+            tokens=[lease.token for lease, _ in failed],
+            reasons=[failure.reason for _, failure in failed],
+            messages=[failure.message for _, failure in failed],
+            retryable=[failure.retryable for _, failure in failed],
+            max_attempts=self._policy.max_attempts,
+            delay=self._policy.delay,
+        )
+
+    def is_final(self, lease: Lease, failure: Failure) -> bool:
+        """Whether a failed attempt was the last one."""
+        return not failure.retryable or lease.attempt >= self._policy.max_attempts
+
+    def release(self, leases: Sequence[Lease]) -> set[int]:
+        """Give jobs back with the attempt not counted; return those that were still held."""
+        return self._call_for_jobs(
+            "release",
+            jobs=[lease.job_id for lease in leases],
+            tokens=[lease.token for lease in leases],
+        )
+
+    def heartbeat(self, state: str, in_flight: int, hold: Hold | None) -> None:
+        """Show that this worker lives, and how it is."""
+        self._call(
+            "heartbeat",
+            state=state,
+            in_flight=in_flight,
+            held_reason=hold.reason if hold else None,
+            held_message=hold.message if hold else None,
+        )
+
+    def reap(self, stale: timedelta) -> int:
+        """Take back the leases of workers not heard of for `stale`; return how many."""
+        [(count,)] = self._call("reap", stale=stale, max_attempts=self._policy.max_attempts)
+        assert isinstance(count, int)
+        return count
+
+    def is_drained(self) -> bool:
+        """Whether nothing is ready, nothing waits, and nobody has anything in hand."""
+        [(drained,)] = self._call("is_drained")
+        return bool(drained)
+
+    def wait_for_work(self, timeout: float) -> None:
+        """Wait for a hint that there are jobs, or for `timeout` seconds."""
+        with self._pool.connection() as connection:
+            connection.execute(query("queue", "listen"))
+            for _ in connection.notifies(timeout=timeout, stop_after=1):
+                break
+            connection.execute(query("queue", "unlisten"))

@@ -1,0 +1,243 @@
+-- Tables. A job's place tells its state: a row in outbox is ready, in delayed it waits for its next
+-- attempt, in lease a worker has it, in dead_letter it has failed for good, and in none it is done.
+-- The first three are hot, narrow and only ever inserted into and deleted from; the rest is record.
+
+create table mailvault.batch (
+    id bigint generated always as identity primary key,
+    state text not null default 'enqueuing' check (state in ('enqueuing', 'enqueued')),
+    since timestamptz,
+    until timestamptz,
+    email_keys text [],
+    max_emails bigint check (max_emails > 0),
+    total bigint not null default 0 check (total >= 0),
+    dispatched bigint not null default 0 check (dispatched >= 0),
+    position text,
+    created_at timestamptz not null default now(),
+    enqueued_at timestamptz,
+    started_at timestamptz,
+    check ((state = 'enqueued') = (enqueued_at is not null)),
+    check (since is null or until is null or since < until)
+);
+
+comment on table mailvault.batch is 'One run of enqueue, with its selection and how far it came.';
+comment on column mailvault.batch.id is 'What --batch and --resume name.';
+comment on column mailvault.batch.state is 'enqueuing until every selected email is dispatched.';
+comment on column mailvault.batch.since is 'Only emails received at this time or later.';
+comment on column mailvault.batch.until is 'Only emails received before this time.';
+comment on column mailvault.batch.email_keys is 'Only these emails; NULL means all.';
+comment on column mailvault.batch.max_emails is 'At most so many emails; NULL means all.';
+comment on column mailvault.batch.total is 'Emails selected; exact once state is enqueued.';
+comment on column mailvault.batch.dispatched is 'Emails for which this batch made a job.';
+comment on column mailvault.batch.position is 'Key of the last email dispatched; goes on there.';
+comment on column mailvault.batch.created_at is 'When the batch was asked for.';
+comment on column mailvault.batch.enqueued_at is 'When its last email was dispatched.';
+comment on column mailvault.batch.started_at is 'When a worker first claimed one of its jobs.';
+
+-- No foreign key to batch: a million inserts would each lock the same row.
+create table mailvault.job (
+    id bigint generated always as identity primary key,
+    batch_id bigint not null,
+    email_key text collate "C" not null unique,
+    enqueued_at timestamptz not null default now()
+);
+
+comment on table mailvault.job is 'One email to move, dispatched once; the row never changes.';
+comment on column mailvault.job.id is 'What retry and failed name.';
+comment on column mailvault.job.batch_id is 'The batch that dispatched it.';
+comment on column mailvault.job.email_key is 'The email''s key in the source, as text.';
+comment on column mailvault.job.enqueued_at is 'When it was dispatched.';
+
+-- Hot tables are vacuumed by a count of dead rows, not by a share of a table that is mostly dead.
+create table mailvault.outbox (
+    job_id bigint primary key,
+    batch_id bigint not null,
+    attempts integer not null default 0 check (attempts >= 0)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
+comment on table mailvault.outbox is 'Jobs that are ready, in the order in which they are claimed.';
+comment on column mailvault.outbox.job_id is 'The job.';
+comment on column mailvault.outbox.batch_id is 'Its batch, so that counts need no join.';
+comment on column mailvault.outbox.attempts is 'Attempts made so far.';
+
+create table mailvault.delayed (
+    job_id bigint primary key,
+    batch_id bigint not null,
+    attempts integer not null check (attempts >= 0),
+    due_at timestamptz not null
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
+-- Every claim asks for what has come due.
+create index delayed_due on mailvault.delayed (due_at);
+
+comment on table mailvault.delayed is 'Jobs that failed and will be tried again at a later time.';
+comment on column mailvault.delayed.job_id is 'The job.';
+comment on column mailvault.delayed.batch_id is 'Its batch.';
+comment on column mailvault.delayed.attempts is 'Attempts made so far.';
+comment on column mailvault.delayed.due_at is 'When it goes back to the outbox.';
+
+create table mailvault.lease (
+    job_id bigint primary key,
+    batch_id bigint not null,
+    attempts integer not null check (attempts > 0),
+    token uuid not null default gen_random_uuid(),
+    worker_id bigint not null,
+    leased_at timestamptz not null default now(),
+    deadline_at timestamptz not null check (deadline_at > leased_at)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
+comment on table mailvault.lease is 'A worker''s hold on a job.';
+comment on column mailvault.lease.job_id is 'The job.';
+comment on column mailvault.lease.batch_id is 'Its batch.';
+comment on column mailvault.lease.attempts is 'Attempts, this one included.';
+comment on column mailvault.lease.token is
+'Fencing token, new at each claim. Random: a sequence is reissued after a failover that lost commits.';
+comment on column mailvault.lease.worker_id is 'Who holds it.';
+comment on column mailvault.lease.leased_at is 'Since when.';
+comment on column mailvault.lease.deadline_at is 'After this time anybody may take it back.';
+
+create table mailvault.dead_letter (
+    job_id bigint primary key,
+    batch_id bigint not null,
+    attempts integer not null check (attempts >= 0),
+    reason text not null,
+    message text not null,
+    died_at timestamptz not null default now()
+);
+
+comment on table mailvault.dead_letter is
+'Jobs that used up their attempts or cannot succeed; retry sends them back to the outbox.';
+comment on column mailvault.dead_letter.job_id is 'The job.';
+comment on column mailvault.dead_letter.batch_id is 'Its batch.';
+comment on column mailvault.dead_letter.attempts is 'Attempts made.';
+comment on column mailvault.dead_letter.reason is 'Why, in one word that groups failures.';
+comment on column mailvault.dead_letter.message is 'Why, in a sentence.';
+comment on column mailvault.dead_letter.died_at is 'When it was given up.';
+
+create table mailvault.failure (
+    id bigint generated always as identity primary key,
+    job_id bigint not null,
+    attempt integer not null check (attempt > 0),
+    reason text not null,
+    message text not null,
+    worker_id bigint not null,
+    failed_at timestamptz not null default now()
+);
+
+-- All attempts of one job, for whoever asks why it failed.
+create index failure_of_job on mailvault.failure (job_id);
+
+comment on table mailvault.failure is 'One row per failed attempt, kept for good.';
+comment on column mailvault.failure.id is 'Orders the failures.';
+comment on column mailvault.failure.job_id is 'The job.';
+comment on column mailvault.failure.attempt is 'Which attempt it was, from 1.';
+comment on column mailvault.failure.reason is 'Why, in one word.';
+comment on column mailvault.failure.message is 'Why, in a sentence.';
+comment on column mailvault.failure.worker_id is 'Whose attempt it was.';
+comment on column mailvault.failure.failed_at is 'When.';
+
+create table mailvault.object (
+    key text collate "C" primary key,
+    size bigint not null check (size >= 0),
+    sha256 bytea not null check (octet_length(sha256) = 32),
+    etag text,
+    content_type text not null,
+    stored_at timestamptz not null default now()
+);
+
+comment on table mailvault.object is 'The ledger: one row per object in the store.';
+comment on column mailvault.object.key is 'The object''s key in the bucket.';
+comment on column mailvault.object.size is 'Bytes.';
+comment on column mailvault.object.sha256 is 'Digest of the bytes as they were sent.';
+comment on column mailvault.object.etag is 'As the store gave it.';
+comment on column mailvault.object.content_type is 'As the store was told.';
+comment on column mailvault.object.stored_at is 'When it was recorded.';
+
+-- No foreign keys: one function writes it, and the object in the same statement or before.
+create table mailvault.part (
+    job_id bigint not null,
+    kind text not null,
+    part_key text collate "C" not null,
+    object_key text collate "C" not null,
+    primary key (job_id, kind, part_key)
+);
+
+comment on table mailvault.part is 'Which object holds each stored body and attachment.';
+comment on column mailvault.part.job_id is 'The job that stored it.';
+comment on column mailvault.part.kind is 'The mapping''s name for it: body, attachment.';
+comment on column mailvault.part.part_key is 'The key of its row in the source, as text.';
+comment on column mailvault.part.object_key is 'The object.';
+
+-- Updated with every ack: room on the page keeps the updates HOT.
+create table mailvault.tally (
+    batch_id bigint not null,
+    shard integer not null,
+    processed bigint not null default 0,
+    dead bigint not null default 0,
+    delayed bigint not null default 0,
+    parts bigint not null default 0,
+    bytes bigint not null default 0,
+    changed_at timestamptz not null default now(),
+    primary key (batch_id, shard)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+comment on table mailvault.tally is
+'Counts per batch, written in the transaction that changes them; the sum over shards is exact.';
+comment on column mailvault.tally.batch_id is 'The batch.';
+comment on column mailvault.tally.shard is 'Workers write to different rows, so none waits.';
+comment on column mailvault.tally.processed is 'Emails stored.';
+comment on column mailvault.tally.dead is 'Emails that are dead letters now.';
+comment on column mailvault.tally.delayed is 'Emails that wait for another attempt now.';
+comment on column mailvault.tally.parts is 'Bodies and attachments stored.';
+comment on column mailvault.tally.bytes is 'Bytes stored.';
+comment on column mailvault.tally.changed_at is 'Last change.';
+
+create table mailvault.sample (
+    batch_id bigint not null,
+    sampled_at timestamptz not null,
+    processed bigint not null,
+    dead bigint not null,
+    bytes bigint not null,
+    primary key (batch_id, sampled_at)
+);
+
+comment on table mailvault.sample is
+'The tallies every five seconds, so that all who ask compute the same rate.';
+comment on column mailvault.sample.batch_id is 'The batch.';
+comment on column mailvault.sample.sampled_at is 'When, rounded down to five seconds.';
+comment on column mailvault.sample.processed is 'Emails stored by then.';
+comment on column mailvault.sample.dead is 'Dead letters by then.';
+comment on column mailvault.sample.bytes is 'Bytes stored by then.';
+
+create table mailvault.worker (
+    id bigint generated always as identity primary key,
+    host text not null,
+    pid integer not null,
+    concurrency integer not null check (concurrency > 0),
+    uploader text not null,
+    uploader_reason text not null,
+    state text not null default 'running'
+    check (state in ('running', 'idle', 'held', 'stopping', 'stopped', 'lost')),
+    held_reason text,
+    held_message text,
+    held_since timestamptz,
+    in_flight integer not null default 0,
+    started_at timestamptz not null default now(),
+    heartbeat_at timestamptz not null default now(),
+    check ((state = 'held') = (held_since is not null))
+) with (fillfactor = 50);
+
+comment on table mailvault.worker is 'One row per worker process; its heartbeat keeps its leases.';
+comment on column mailvault.worker.id is 'Given at start.';
+comment on column mailvault.worker.host is 'The machine.';
+comment on column mailvault.worker.pid is 'The process there.';
+comment on column mailvault.worker.concurrency is 'Emails it has in flight at the most.';
+comment on column mailvault.worker.uploader is 'rust or boto3.';
+comment on column mailvault.worker.uploader_reason is 'Why that one.';
+comment on column mailvault.worker.state is
+'running, idle (waits for jobs), held (a fault of the system), stopping, stopped, lost (no heartbeat).';
+comment on column mailvault.worker.held_reason is 'What holds it, in one word.';
+comment on column mailvault.worker.held_message is 'What holds it, in a sentence.';
+comment on column mailvault.worker.held_since is 'Since when it is held.';
+comment on column mailvault.worker.in_flight is 'Jobs it had at its last heartbeat.';
+comment on column mailvault.worker.started_at is 'When it started.';
+comment on column mailvault.worker.heartbeat_at is 'When it was last heard of.';

@@ -1,0 +1,171 @@
+-- What keeps the queue going without anybody's help: heartbeats, the reaper, and retry.
+
+create function mailvault.heartbeat(
+    p_worker bigint,
+    p_state text,
+    p_in_flight integer,
+    p_held_reason text default null,
+    p_held_message text default null
+)
+returns void
+language sql
+as $$
+update mailvault.worker as w set
+    state = p_state,
+    in_flight = p_in_flight,
+    held_reason = p_held_reason,
+    held_message = p_held_message,
+    held_since = case when p_state = 'held' then coalesce(w.held_since, now()) end,
+    heartbeat_at = now()
+where w.id = p_worker;
+
+-- All workers sample; the first of every five seconds wins.
+insert into mailvault.sample (batch_id, sampled_at, processed, dead, bytes)
+select
+    t.batch_id,
+    date_bin('5 seconds', now(), timestamptz '2000-01-01 00:00:00+00'),
+    sum(t.processed), sum(t.dead), sum(t.bytes)
+from mailvault.tally as t
+group by t.batch_id
+having max(t.changed_at) > now() - interval '1 minute'
+on conflict (batch_id, sampled_at) do nothing;
+$$;
+
+comment on function mailvault.heartbeat is
+'Tells that a worker lives and how it is, and samples the tallies of the batches that move.';
+
+create function mailvault.reap(
+    p_stale interval default '20 seconds',
+    p_max_attempts integer default 3,
+    p_limit integer default 1000
+)
+returns bigint
+language plpgsql
+as $$
+declare
+    v_jobs bigint[];
+    v_batches bigint[];
+    v_attempts integer[];
+    v_messages text[];
+    v_reaped bigint;
+begin
+    -- A worker that lives but was slow to say so takes its row back with its next heartbeat.
+    update mailvault.worker as w
+    set state = 'lost', held_reason = null, held_message = null, held_since = null
+    where w.state not in ('stopped', 'lost') and w.heartbeat_at < now() - p_stale;
+
+    -- The condition stands in the statement that deletes: a lease that was settled or claimed
+    -- anew since it was looked at is another row. SKIP LOCKED passes by what is being settled.
+    with orphan as materialized (
+        select l.job_id, l.token, l.deadline_at <= now() as late
+        from mailvault.lease as l
+        left join mailvault.worker as w on l.worker_id = w.id
+        where l.deadline_at <= now() or w.id is null or w.state in ('stopped', 'lost')
+        order by l.job_id
+        limit p_limit
+        for update of l skip locked
+    ),
+
+    gone as (
+        delete from mailvault.lease as l
+        using orphan
+        where l.job_id = orphan.job_id and l.token = orphan.token
+        returning
+            l.job_id, l.batch_id, l.attempts, l.worker_id,
+            l.attempts < p_max_attempts as again,
+            case when orphan.late then 'timeout' else 'worker_lost' end as reason,
+            case
+                when orphan.late then 'the attempt took longer than MIGRATION_CHUNK_TIMEOUT'
+                else 'worker ' || l.worker_id || ' ended without giving the job back'
+            end as message
+    ),
+
+    noted as (
+        insert into mailvault.failure (job_id, attempt, reason, message, worker_id)
+        select gone.job_id, gone.attempts, gone.reason, gone.message, gone.worker_id from gone
+    ),
+
+    placed as (
+        insert into mailvault.outbox (job_id, batch_id, attempts)
+        select gone.job_id, gone.batch_id, gone.attempts from gone where gone.again
+    ),
+
+    buried as (
+        insert into mailvault.dead_letter (job_id, batch_id, attempts, reason, message)
+        select gone.job_id, gone.batch_id, gone.attempts, gone.reason, gone.message
+        from gone
+        where not gone.again
+    )
+
+    select
+        count(*),
+        array_agg(gone.job_id) filter (where not gone.again),
+        array_agg(gone.batch_id) filter (where not gone.again),
+        array_agg(gone.attempts) filter (where not gone.again),
+        array_agg(gone.message) filter (where not gone.again)
+    into v_reaped, v_jobs, v_batches, v_attempts, v_messages
+    from gone;
+
+    perform mailvault.mark_emails(v_jobs, false, v_attempts, v_messages);
+
+    perform mailvault.count_up(d.batch_id, 0, p_dead => count(*))
+    from unnest(v_batches) as d (batch_id)
+    group by d.batch_id
+    order by d.batch_id;
+
+    return v_reaped;
+end
+$$;
+
+comment on function mailvault.reap is
+'Takes back the leases of workers that are gone or past their deadline; returns how many.';
+
+create function mailvault.retry(
+    p_jobs bigint [] default null,
+    p_reset boolean default false,
+    p_limit bigint default null
+)
+returns bigint
+language plpgsql
+as $$
+declare
+    v_batches bigint[];
+begin
+    with chosen as materialized (
+        select d.job_id
+        from mailvault.dead_letter as d
+        where p_jobs is null or d.job_id = any(p_jobs)
+        order by d.job_id
+        limit p_limit
+        for update
+    ),
+
+    gone as (
+        delete from mailvault.dead_letter as d
+        using chosen
+        where d.job_id = chosen.job_id
+        returning d.job_id, d.batch_id, d.attempts
+    ),
+
+    placed as (
+        insert into mailvault.outbox (job_id, batch_id, attempts)
+        select gone.job_id, gone.batch_id, case when p_reset then 0 else gone.attempts end
+        from gone
+    )
+
+    select array_agg(gone.batch_id) into v_batches from gone;
+
+    perform mailvault.count_up(d.batch_id, 0, p_dead => -count(*))
+    from unnest(v_batches) as d (batch_id)
+    group by d.batch_id
+    order by d.batch_id;
+
+    if exists (select from mailvault.worker as w where w.state = 'idle') then
+        notify mailvault;
+    end if;
+    return coalesce(cardinality(v_batches), 0);
+end
+$$;
+
+comment on function mailvault.retry is
+'Sends dead letters back to the outbox for one more attempt, or with p_reset for all of them again.';

@@ -1,0 +1,91 @@
+-- name: summary
+-- One batch, or all of them as one.
+with summed as (
+    select
+        case when count(*) = 1 then min(p.batch) end as id,
+        count(*) as batches,
+        bool_or(p.state = 'enqueuing') as enqueuing,
+        bool_and(p.state = 'finished') as finished,
+        bool_or(p.started_at is not null) as started,
+        sum(p.total)::bigint as total,
+        sum(p.dispatched)::bigint as dispatched,
+        sum(p.processed)::bigint as processed,
+        sum(p.failed)::bigint as failed,
+        sum(p.remaining)::bigint as remaining,
+        sum(p.ready)::bigint as ready,
+        sum(p.delayed)::bigint as delayed,
+        sum(p.leased)::bigint as leased,
+        sum(p.parts)::bigint as parts,
+        sum(p.bytes)::bigint as bytes,
+        sum(p.per_minute) filter (where p.state <> 'finished') as per_minute,
+        max(p.changed_at) as changed_at,
+        min(p.started_at) as started_at
+    from mailvault.progress as p
+    where %(batch)s::bigint is null or p.batch = %(batch)s
+),
+
+timed as (
+    select
+        s.*,
+        extract(
+            epoch from case when s.finished then s.changed_at else now() end - s.started_at
+        ) as elapsed_s
+    from summed as s
+)
+
+select
+    t.id,
+    t.batches,
+    case
+        when t.enqueuing then 'enqueuing'
+        when t.finished then 'finished'
+        when t.started then 'running'
+        else 'waiting'
+    end as state,
+    t.total,
+    t.dispatched,
+    t.processed,
+    t.failed,
+    t.remaining,
+    t.ready,
+    t.delayed,
+    t.leased,
+    t.parts,
+    t.bytes,
+    trunc(100.0 * (t.processed + t.failed) / nullif(t.total, 0), 2)::float as completion_pct,
+    trunc(100.0 * t.processed / nullif(t.processed + t.failed, 0), 2)::float as success_pct,
+    case
+        when t.finished then 60 * (t.processed + t.failed) / nullif(t.elapsed_s, 0)
+        else t.per_minute
+    end::float as rate_per_min,
+    t.elapsed_s::float as elapsed_s,
+    t.remaining = 0 as is_due,
+    t.changed_at < now() - interval '1 minute' as is_stalled,
+    (60 * t.remaining / nullif(t.per_minute, 0))::float as eta_s,
+    now() + make_interval(secs => (60 * t.remaining / nullif(t.per_minute, 0))::float) as eta_at,
+    now() as generated_at
+from timed as t
+where t.batches > 0;
+
+-- name: workers
+select
+    w.worker as id, w.host, w.pid, w.state, w.in_flight, w.heartbeat_age_s, w.uploader,
+    w.uploader_reason, w.held_reason, w.held_message, w.held_since
+from mailvault.workers as w
+where w.state not in ('stopped', 'lost')
+order by w.worker;
+
+-- name: reasons
+-- Dead letters by reason, with the oldest of each as its example.
+select
+    f.reason,
+    count(*) as count,
+    (array_agg(f.message order by f.job))[1] as message,
+    (array_agg(f.email order by f.job))[1] as email
+from mailvault.failures as f
+where %(batch)s::bigint is null or f.batch = %(batch)s
+group by f.reason
+order by count(*) desc, f.reason;
+
+-- name: now
+select now();

@@ -1,0 +1,45 @@
+-- name: register
+insert into mailvault.worker (host, pid, concurrency, uploader, uploader_reason)
+values (%(host)s, %(pid)s, %(concurrency)s, %(uploader)s, %(uploader_reason)s)
+returning id;
+
+-- name: claim
+select job_id, token, email_key, attempt
+from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s);
+
+-- name: ack
+select mailvault.ack(
+    %(worker)s, %(jobs)s, %(tokens)s,
+    %(part_jobs)s, %(kinds)s, %(part_keys)s, %(object_keys)s,
+    %(sizes)s, %(sha256s)s, %(etags)s, %(content_types)s
+);
+
+-- name: nack
+select mailvault.nack(
+    %(worker)s, %(jobs)s, %(tokens)s, %(reasons)s, %(messages)s, %(retryable)s,
+    %(max_attempts)s, %(delay)s
+);
+
+-- name: release
+select mailvault.release(%(worker)s, %(jobs)s, %(tokens)s);
+
+-- name: heartbeat
+select mailvault.heartbeat(
+    %(worker)s, %(state)s, %(in_flight)s, %(held_reason)s, %(held_message)s
+);
+
+-- name: reap
+select mailvault.reap(%(stale)s, %(max_attempts)s);
+
+-- name: is_drained
+-- Nothing is ready, nothing waits for another attempt, and nobody has anything in hand.
+select
+    not exists (select from mailvault.outbox)
+    and not exists (select from mailvault.delayed)
+    and not exists (select from mailvault.lease);
+
+-- name: listen
+listen mailvault;
+
+-- name: unlisten
+unlisten mailvault;

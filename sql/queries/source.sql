@@ -1,0 +1,44 @@
+-- name: describe
+-- What there is to store of some emails, without the bytes.
+select
+    k.email_key, p.kind, p.part_key, p.size, p.in_table,
+    p.path, p.filename, p.content_type
+from unnest(%(email_keys)s::text []) as k (email_key)
+inner join mailvault.source_part as p on mailvault.source_key(k.email_key) = p.email_key
+order by k.email_key, p.kind, p.part_key;
+
+-- name: read
+-- The bytes of some bodies.
+select p.kind, p.part_key, p.content
+from unnest(%(email_keys)s::text [], %(kinds)s::text [], %(part_keys)s::text [])
+    as k (email_key, kind, part_key)
+inner join mailvault.source_part as p
+    on
+        mailvault.source_key(k.email_key) = p.email_key
+        and k.kind = p.kind
+        and k.part_key = p.part_key;
+
+-- name: read_slice
+-- Some bytes of one body, from an offset that starts at 0.
+select substr(p.content, %(offset)s + 1, %(length)s)
+from mailvault.source_part as p
+where
+    p.email_key = mailvault.source_key(%(email_key)s)
+    and p.kind = %(kind)s
+    and p.part_key = %(part_key)s;
+
+-- name: resolve_table
+-- The table that a name means on this search path, and how its schema is called.
+select n.nspname, c.relname, c.oid
+from pg_class as c
+inner join pg_namespace as n on c.relnamespace = n.oid
+where c.oid = to_regclass(%(name)s);
+
+-- name: columns
+select a.attname, format_type(a.atttypid, a.atttypmod) as type
+from pg_attribute as a
+where a.attrelid = %(table)s and a.attnum > 0 and not a.attisdropped
+order by a.attnum;
+
+-- name: server_encoding
+select current_setting('server_encoding');

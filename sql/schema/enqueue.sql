@@ -1,0 +1,77 @@
+-- From the source to the outbox. The views source_email and source_part and the functions
+-- source_key, source_text and selection are made from the mapping by `mailvault init`.
+
+create function mailvault.enqueue_chunk(p_batch bigint, p_limit integer)
+returns table (dispatched bigint, finished boolean)
+language plpgsql
+-- A generic plan cannot know which of the selection's conditions are absent, and would read the
+-- source from its start for every chunk.
+set plan_cache_mode = 'force_custom_plan'
+as $$
+declare
+    v_batch mailvault.batch;
+    v_limit bigint;
+    v_found bigint;
+    v_position text;
+begin
+    -- One enqueuer at a time; a second one goes on from where the first has come to.
+    select * into strict v_batch from mailvault.batch where id = p_batch for update;
+    if v_batch.state = 'enqueued' then
+        return query select v_batch.dispatched, true;
+        return;
+    end if;
+    v_limit := least(p_limit, v_batch.max_emails - v_batch.dispatched);
+
+    with page as materialized (
+        select
+            mailvault.source_text(s.key) as email_key,
+            row_number() over (order by s.key) as n
+        from mailvault.selection(
+            v_batch.since, v_batch.until, v_batch.email_keys, v_batch.position
+        ) as s
+        order by s.key
+        limit v_limit
+    ),
+
+    -- Another batch may dispatch the same email in this moment: the unique key decides.
+    made as (
+        insert into mailvault.job (batch_id, email_key)
+        select p_batch, page.email_key from page
+        on conflict (email_key) do nothing
+        returning id
+    ),
+
+    placed as (
+        insert into mailvault.outbox (job_id, batch_id)
+        select made.id, p_batch from made
+        returning job_id
+    )
+
+    select
+        (select count(*) from page),
+        v_batch.dispatched + (select count(*) from placed),
+        (select page.email_key from page order by page.n desc limit 1)
+    into v_found, v_batch.dispatched, v_position;
+
+    finished := v_found < v_limit
+    or coalesce(v_batch.dispatched >= v_batch.max_emails, false);
+    update mailvault.batch as b
+    set
+        position = coalesce(v_position, b.position),
+        dispatched = v_batch.dispatched,
+        total = case when enqueue_chunk.finished then v_batch.dispatched else b.total end,
+        state = case when enqueue_chunk.finished then 'enqueued' else 'enqueuing' end,
+        enqueued_at = case when enqueue_chunk.finished then now() end
+    where b.id = p_batch;
+
+    -- A hint, sent only if somebody waits for it: the lock that NOTIFY takes at commit is global.
+    if exists (select from mailvault.worker as w where w.state = 'idle') then
+        notify mailvault;
+    end if;
+    dispatched := v_batch.dispatched;
+    return next;
+end
+$$;
+
+comment on function mailvault.enqueue_chunk is
+'Dispatches up to p_limit more emails of a batch; returns its dispatched emails and whether it is through.';

@@ -1,0 +1,254 @@
+-- What becomes of a lease. Every function here is fenced: it acts on the leases whose token is
+-- still the caller's and returns their jobs; a job that is missing from the answer was lost to
+-- somebody else, and nothing was written for it.
+
+create function mailvault.count_up(
+    p_batch bigint,
+    p_shard integer,
+    p_processed bigint default 0,
+    p_dead bigint default 0,
+    p_delayed bigint default 0,
+    p_parts bigint default 0,
+    p_bytes bigint default 0
+)
+returns void
+language sql
+as $$
+insert into mailvault.tally as t (batch_id, shard, processed, dead, delayed, parts, bytes)
+values (p_batch, p_shard, p_processed, p_dead, p_delayed, p_parts, p_bytes)
+on conflict (batch_id, shard) do update set
+    processed = t.processed + excluded.processed,
+    dead = t.dead + excluded.dead,
+    delayed = t.delayed + excluded.delayed,
+    parts = t.parts + excluded.parts,
+    bytes = t.bytes + excluded.bytes,
+    changed_at = now();
+$$;
+
+comment on function mailvault.count_up is 'Adds to one shard of a batch''s tally.';
+
+create function mailvault.mark_emails(
+    p_jobs bigint [],
+    p_stored boolean,
+    p_attempts integer [],
+    p_messages text [] default null
+)
+returns void
+language plpgsql
+as $$
+begin
+    perform mailvault.source_mark_emails(
+        array_agg(j.email_key), p_stored, array_agg(d.attempts), array_agg(d.message)
+    )
+    from unnest(p_jobs, p_attempts, p_messages) as d (job_id, attempts, message)
+    inner join mailvault.job as j on d.job_id = j.id;
+exception
+    -- That an email failed is recorded even where the application refuses to note it.
+    when data_exception or integrity_constraint_violation or raise_exception then
+        if p_stored then
+            raise;
+        end if;
+        raise warning 'the source refuses the write-back of failures: %', sqlerrm;
+end
+$$;
+
+comment on function mailvault.mark_emails is
+'Writes back to the source how the emails of some jobs stand, as the mapping says.';
+
+create function mailvault.ack(
+    p_worker bigint,
+    p_jobs bigint [],
+    p_tokens uuid [],
+    p_part_jobs bigint [],
+    p_kinds text [],
+    p_part_keys text [],
+    p_object_keys text [],
+    p_sizes bigint [],
+    p_sha256s bytea [],
+    p_etags text [],
+    p_content_types text []
+)
+returns bigint []
+language plpgsql
+as $$
+declare
+    v_jobs bigint[];
+    v_batches bigint[];
+    v_attempts integer[];
+    v_differing text;
+begin
+    with gone as (
+        delete from mailvault.lease as l
+        using unnest(p_jobs, p_tokens) as held (job_id, token)
+        where l.job_id = held.job_id and l.token = held.token
+        returning l.job_id, l.batch_id, l.attempts
+    )
+
+    select
+        coalesce(array_agg(gone.job_id order by gone.job_id), '{}'),
+        array_agg(gone.batch_id order by gone.job_id),
+        array_agg(gone.attempts order by gone.job_id)
+    into v_jobs, v_batches, v_attempts
+    from gone;
+
+    insert into mailvault.object as o (key, size, sha256, etag, content_type)
+    select distinct on (p.object_key) p.object_key, p.size, p.sha256, p.etag, p.content_type
+    from unnest(p_part_jobs, p_object_keys, p_sizes, p_sha256s, p_etags, p_content_types)
+        as p (job_id, object_key, size, sha256, etag, content_type)
+    where p.job_id = any(v_jobs)
+    order by p.object_key
+    on conflict (key) do nothing;
+
+    -- The store never replaces an object, so a ledger that says otherwise is of another bucket.
+    select o.key into v_differing
+    from unnest(p_part_jobs, p_object_keys, p_sha256s) as p (job_id, object_key, sha256)
+    inner join mailvault.object as o on p.object_key = o.key
+    where p.job_id = any(v_jobs) and o.sha256 <> p.sha256
+    limit 1;
+    if found then
+        raise exception 'object % is in the ledger with another digest', v_differing
+        using errcode = 'data_corrupted', hint = 'Is this the bucket that the ledger is about?';
+    end if;
+
+    -- A job that was retried after a crash may have recorded a part already.
+    insert into mailvault.part (job_id, kind, part_key, object_key)
+    select p.job_id, p.kind, p.part_key, p.object_key
+    from unnest(p_part_jobs, p_kinds, p_part_keys, p_object_keys)
+        as p (job_id, kind, part_key, object_key)
+    where p.job_id = any(v_jobs)
+    on conflict (job_id, kind, part_key) do update set object_key = excluded.object_key;
+
+    perform mailvault.source_mark_parts(
+        array_agg(p.kind), array_agg(p.part_key), array_agg(p.object_key)
+    )
+    from unnest(p_part_jobs, p_kinds, p_part_keys, p_object_keys)
+        as p (job_id, kind, part_key, object_key)
+    where p.job_id = any(v_jobs);
+
+    perform mailvault.mark_emails(v_jobs, true, v_attempts);
+
+    -- Last, since another worker of the same shard waits for these rows.
+    perform mailvault.count_up(
+        d.batch_id, (p_worker % 16)::integer,
+        p_processed => count(*),
+        p_parts => sum(coalesce(p.parts, 0))::bigint,
+        p_bytes => sum(coalesce(p.bytes, 0))::bigint
+    )
+    from unnest(v_jobs, v_batches) as d (job_id, batch_id)
+    left join (
+        select s.job_id, count(*) as parts, sum(s.size) as bytes
+        from unnest(p_part_jobs, p_sizes) as s (job_id, size)
+        group by s.job_id
+    ) as p on d.job_id = p.job_id
+    group by d.batch_id
+    order by d.batch_id;
+
+    return v_jobs;
+end
+$$;
+
+comment on function mailvault.ack is
+'Ends leases whose emails are stored: records objects and parts, marks the source, counts; returns the jobs.';
+
+create function mailvault.nack(
+    p_worker bigint,
+    p_jobs bigint [],
+    p_tokens uuid [],
+    p_reasons text [],
+    p_messages text [],
+    p_retryable boolean [],
+    p_max_attempts integer default 3,
+    p_delay interval default '60 seconds'
+)
+returns bigint []
+language plpgsql
+as $$
+declare
+    v_jobs bigint[];
+    v_batches bigint[];
+    v_attempts integer[];
+    v_messages text[];
+    v_again boolean[];
+begin
+    with gone as (
+        delete from mailvault.lease as l
+        using
+            unnest(p_jobs, p_tokens, p_reasons, p_messages, p_retryable)
+            as held (job_id, token, reason, message, retryable)
+        where l.job_id = held.job_id and l.token = held.token
+        returning
+            l.job_id, l.batch_id, l.attempts, held.reason, held.message,
+            held.retryable and l.attempts < p_max_attempts as again
+    ),
+
+    noted as (
+        insert into mailvault.failure (job_id, attempt, reason, message, worker_id)
+        select gone.job_id, gone.attempts, gone.reason, gone.message, p_worker from gone
+    ),
+
+    -- Exponential backoff with full jitter, so that those that failed together do not return so.
+    postponed as (
+        insert into mailvault.delayed (job_id, batch_id, attempts, due_at)
+        select
+            gone.job_id, gone.batch_id, gone.attempts,
+            now() + p_delay * random() * power(2, least(gone.attempts, 20) - 1)
+        from gone
+        where gone.again
+    ),
+
+    buried as (
+        insert into mailvault.dead_letter (job_id, batch_id, attempts, reason, message)
+        select gone.job_id, gone.batch_id, gone.attempts, gone.reason, gone.message
+        from gone
+        where not gone.again
+    )
+
+    select
+        coalesce(array_agg(gone.job_id order by gone.job_id), '{}'),
+        array_agg(gone.batch_id order by gone.job_id),
+        array_agg(gone.attempts order by gone.job_id),
+        array_agg(gone.message order by gone.job_id),
+        array_agg(gone.again order by gone.job_id)
+    into v_jobs, v_batches, v_attempts, v_messages, v_again
+    from gone;
+
+    perform mailvault.mark_emails(v_jobs, false, v_attempts, v_messages);
+
+    perform mailvault.count_up(
+        d.batch_id, (p_worker % 16)::integer,
+        p_dead => count(*) filter (where not d.again),
+        p_delayed => count(*) filter (where d.again)
+    )
+    from unnest(v_batches, v_again) as d (batch_id, again)
+    group by d.batch_id
+    order by d.batch_id;
+
+    return v_jobs;
+end
+$$;
+
+comment on function mailvault.nack is
+'Ends leases whose attempt failed: another one after a delay, or a dead letter; returns the jobs.';
+
+create function mailvault.release(p_worker bigint, p_jobs bigint [], p_tokens uuid [])
+returns bigint []
+language sql
+as $$
+with gone as (
+    delete from mailvault.lease as l
+    using unnest(p_jobs, p_tokens) as held (job_id, token)
+    where l.job_id = held.job_id and l.token = held.token and l.worker_id = p_worker
+    returning l.job_id, l.batch_id, l.attempts
+),
+
+placed as (
+    insert into mailvault.outbox (job_id, batch_id, attempts)
+    select gone.job_id, gone.batch_id, gone.attempts - 1 from gone
+    returning job_id
+)
+
+select coalesce(array_agg(placed.job_id order by placed.job_id), '{}') from placed;
+$$;
+
+comment on function mailvault.release is
+'Gives leases back to the outbox with the attempt not counted; returns the jobs.';

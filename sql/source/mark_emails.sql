@@ -1,0 +1,13 @@
+create function mailvault.source_mark_emails(
+    p_keys text [], p_stored boolean, p_attempts integer [], p_messages text []
+)
+returns void
+language plpgsql
+as $$
+begin
+{updates}
+end
+$$;
+
+comment on function mailvault.source_mark_emails is
+'Writes back to the application''s emails how they stand, as the mapping says.';

@@ -1,0 +1,13 @@
+create function mailvault.source_mark_parts(
+    p_kinds text [], p_part_keys text [], p_object_keys text []
+)
+returns void
+language plpgsql
+as $$
+begin
+{updates}
+end
+$$;
+
+comment on function mailvault.source_mark_parts is
+'Writes back to the application where its bodies and attachments are now, as the mapping says.';

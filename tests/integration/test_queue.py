@@ -1,0 +1,289 @@
+"""The queue, by what its functions promise: fenced, counted, and never two at once."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from psycopg_pool import ConnectionPool
+
+from mailvault.models import StoredObject
+from mailvault.queue.batches import Batches, Selection
+from mailvault.queue.failures import Failures
+from mailvault.queue.outbox import Failure, Lease, Outbox, RetryPolicy, StoredPart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.application import Application
+
+POLICY = RetryPolicy(max_attempts=3, delay=timedelta(0), timeout=timedelta(minutes=5))
+STALE = timedelta(seconds=20)
+FAULT = Failure("store_fault", "body 1: the store said 500", retryable=True)
+
+
+@pytest.fixture
+def pool(application: Application) -> Iterator[ConnectionPool]:
+    with ConnectionPool(application.dsn, max_size=8, kwargs={"autocommit": True}) as pool:
+        yield pool
+
+
+def worker(pool: ConnectionPool, policy: RetryPolicy = POLICY) -> Outbox:
+    outbox = Outbox(pool, policy)
+    outbox.register(host="here", pid=1, concurrency=4, uploader="rust", uploader_reason="test")
+    return outbox
+
+
+def enqueue_all(application: Application) -> None:
+    batches = Batches(application.connection)
+    batch = batches.open(Selection())
+    assert batch is not None
+    for _ in batches.dispatch(batch, 100):
+        pass
+
+
+def stored(lease: Lease, content: bytes = b"x") -> StoredPart:
+    digest = hashlib.sha256(content).digest()
+    found = StoredObject(f"emails/{lease.email_key}", len(content), digest, "etag", created=True)
+    return StoredPart("body", lease.email_key, "text/html", found)
+
+
+def lose(application: Application, outbox: Outbox) -> None:
+    """Move the worker's last heartbeat into the past, as if the clock had gone on without it."""
+    application.connection.execute(
+        "update mailvault.worker set heartbeat_at = heartbeat_at - interval '1 hour' where id = %s",
+        [outbox.worker_id],
+    )
+
+
+def make_due(application: Application) -> None:
+    application.connection.execute("update mailvault.delayed set due_at = now()")
+
+
+def test_many_claimers_share_the_jobs_out(application: Application, pool: ConnectionPool) -> None:
+    application.add_emails(500)
+    enqueue_all(application)
+    workers = [worker(pool) for _ in range(8)]
+
+    def drain(outbox: Outbox) -> list[int]:
+        taken: list[int] = []
+        while leases := outbox.claim(7):
+            taken += [lease.job_id for lease in leases]
+        return taken
+
+    with ThreadPoolExecutor(8) as threads:
+        taken = [job for jobs in threads.map(drain, workers) for job in jobs]
+    assert len(taken) == 500
+    assert len(set(taken)) == 500
+    application.reconcile()
+
+
+def test_an_ack_records_everything_at_once(application: Application, pool: ConnectionPool) -> None:
+    email = application.add_email()
+    enqueue_all(application)
+    outbox = worker(pool)
+    [lease] = outbox.claim(10)
+    assert outbox.ack([(lease, [stored(lease)])]) == {lease.job_id}
+    assert application.all(
+        "select is_migrated, migration_attempts, migration_error, body_s3_path from emails"
+    ) == [(True, 1, None, f"emails/{email}")]
+    assert application.all("select kind, part, key, size from mailvault.objects") == [
+        ("body", str(email), f"emails/{email}", 1)
+    ]
+    assert application.one("select state from mailvault.progress") == "finished"
+    application.reconcile()
+
+
+def test_an_ack_after_the_lease_was_lost_writes_nothing(
+    application: Application, pool: ConnectionPool
+) -> None:
+    application.add_email()
+    enqueue_all(application)
+    slow, quick = worker(pool), worker(pool)
+    [late] = slow.claim(1)
+    lose(application, slow)
+    assert quick.reap(STALE) == 1
+    [lease] = quick.claim(1)
+    assert lease.job_id == late.job_id
+    assert lease.token != late.token
+
+    assert slow.ack([(late, [stored(late)])]) == set()
+    assert slow.nack([(late, FAULT)]) == set()
+    assert slow.release([late]) == set()
+
+    assert application.one("select count(*) from mailvault.object") == 0
+    assert application.one("select token from mailvault.lease") == lease.token
+    assert application.one("select is_migrated from emails") is False
+    assert quick.ack([(lease, [stored(lease)])]) == {lease.job_id}
+    application.reconcile()
+
+
+def test_a_guessed_token_opens_nothing(application: Application, pool: ConnectionPool) -> None:
+    application.add_email()
+    enqueue_all(application)
+    outbox = worker(pool)
+    [lease] = outbox.claim(1)
+    assert outbox.ack([(replace(lease, token=uuid4()), [stored(lease)])]) == set()
+    application.reconcile()
+
+
+def test_a_failed_attempt_is_tried_again_until_there_are_no_more(
+    application: Application, pool: ConnectionPool
+) -> None:
+    application.add_email()
+    enqueue_all(application)
+    outbox = worker(pool)
+    for attempt in (1, 2, 3):
+        make_due(application)
+        [lease] = outbox.claim(1)
+        assert lease.attempt == attempt
+        assert outbox.nack([(lease, FAULT)]) == {lease.job_id}
+        assert outbox.is_final(lease, FAULT) == (attempt == 3)
+        application.reconcile()
+    make_due(application)
+    assert outbox.claim(1) == []
+    assert application.all("select reason, attempts from mailvault.failures") == [
+        ("store_fault", 3)
+    ]
+    assert application.one("select count(*) from mailvault.failure") == 3
+    assert application.all("select migration_attempts, migration_error from emails") == [
+        (3, FAULT.message)
+    ]
+
+
+def test_a_failure_waits_for_its_delay(application: Application, pool: ConnectionPool) -> None:
+    application.add_email()
+    enqueue_all(application)
+    outbox = worker(pool, replace(POLICY, delay=timedelta(days=1)))
+    [lease] = outbox.claim(1)
+    outbox.nack([(lease, FAULT)])
+    wait = application.one("select due_at - now() from mailvault.delayed")
+    assert timedelta(0) < wait <= timedelta(days=1)
+    assert outbox.claim(1) == []
+    assert not outbox.is_drained()
+    make_due(application)
+    assert len(outbox.claim(1)) == 1
+
+
+def test_what_cannot_succeed_is_dead_at_once(
+    application: Application, pool: ConnectionPool
+) -> None:
+    application.add_email()
+    enqueue_all(application)
+    outbox = worker(pool)
+    [lease] = outbox.claim(1)
+    outbox.nack([(lease, replace(FAULT, reason="file_missing", retryable=False))])
+    assert application.one("select attempts from mailvault.dead_letter") == 1
+    assert outbox.is_drained()
+    application.reconcile()
+
+
+def test_giving_back_counts_no_attempt(application: Application, pool: ConnectionPool) -> None:
+    application.add_email()
+    enqueue_all(application)
+    outbox = worker(pool)
+    for _ in range(5):
+        leases = outbox.claim(1)
+        assert [lease.attempt for lease in leases] == [1]
+        assert outbox.release(leases) == {leases[0].job_id}
+        application.reconcile()
+
+
+def test_a_crash_counts_as_an_attempt(application: Application, pool: ConnectionPool) -> None:
+    application.add_email()
+    enqueue_all(application)
+    reaper = worker(pool)
+    for attempt in (1, 2, 3):
+        victim = worker(pool)
+        assert [lease.attempt for lease in victim.claim(1)] == [attempt]
+        assert reaper.reap(STALE) == 0
+        lose(application, victim)
+        assert reaper.reap(STALE) == 1
+        application.reconcile()
+    assert application.one("select reason from mailvault.failures") == "worker_lost"
+    assert application.one("select migration_attempts from emails") == 3
+
+
+def test_a_lease_past_its_deadline_is_taken_back(
+    application: Application, pool: ConnectionPool
+) -> None:
+    application.add_email()
+    enqueue_all(application)
+    outbox = worker(pool)
+    [lease] = outbox.claim(1)
+    assert outbox.reap(STALE) == 0
+    application.connection.execute(
+        "update mailvault.lease set leased_at = leased_at - interval '1 hour', "
+        "deadline_at = deadline_at - interval '1 hour'"
+    )
+    assert outbox.reap(STALE) == 1
+    assert outbox.ack([(lease, [stored(lease)])]) == set()
+    assert application.one("select reason from mailvault.failure") == "timeout"
+    application.reconcile()
+
+
+@pytest.mark.parametrize(("reset", "attempt"), [(True, 1), (False, 4)])
+def test_retry_sends_dead_letters_back(
+    application: Application, pool: ConnectionPool, attempt: int, *, reset: bool
+) -> None:
+    application.add_emails(3)
+    enqueue_all(application)
+    outbox = worker(pool)
+    for _ in range(3):
+        make_due(application)
+        outbox.nack([(lease, FAULT) for lease in outbox.claim(3)])
+    failures = Failures(application.connection)
+    letters = failures.list(limit=None)
+    assert [letter.attempts for letter in letters] == [3, 3, 3]
+    assert failures.retry([letters[1].job], reset=reset, limit=None) == 1
+    assert [lease.attempt for lease in outbox.claim(3)] == [attempt]
+    assert failures.retry(None, reset=reset, limit=1) == 1
+    assert failures.count() == 1
+    application.reconcile()
+
+
+def test_an_ack_that_the_application_refuses_leaves_nothing_behind(
+    application: Application, pool: ConnectionPool
+) -> None:
+    application.add_email()
+    enqueue_all(application)
+    application.connection.execute("alter table emails add check (body_s3_path is null)")
+    outbox = worker(pool)
+    [lease] = outbox.claim(1)
+    with pytest.raises(Exception, match="violates check constraint"):
+        outbox.ack([(lease, [stored(lease)])])
+    assert application.one("select count(*) from mailvault.object") == 0
+    assert outbox.nack([(lease, FAULT)]) == {lease.job_id}
+    application.reconcile()
+
+
+def test_a_failure_is_recorded_even_where_the_application_refuses_to_note_it(
+    application: Application, pool: ConnectionPool
+) -> None:
+    application.add_email()
+    enqueue_all(application)
+    application.connection.execute("alter table emails add check (migration_error is null)")
+    outbox = worker(pool)
+    [lease] = outbox.claim(1)
+    assert outbox.nack([(lease, FAULT)]) == {lease.job_id}
+    assert application.one("select count(*) from mailvault.failure") == 1
+    application.reconcile()
+
+
+def test_an_object_is_not_recorded_with_two_digests(
+    application: Application, pool: ConnectionPool
+) -> None:
+    application.add_emails(2)
+    enqueue_all(application)
+    outbox = worker(pool)
+    first, second = outbox.claim(2)
+    outbox.ack([(first, [stored(first)])])
+    other = replace(stored(second, b"y").stored, key=f"emails/{first.email_key}")
+    with pytest.raises(Exception, match="in the ledger with another digest"):
+        outbox.ack([(second, [replace(stored(second), stored=other)])])
+    application.reconcile()
