@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 EXTENSION := .venv/.extension
+DEMO := .demo
+PYTHON_CODE := mailvault deploy tests bench
+PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -11,16 +14,54 @@ help: ## Show what there is to make
 
 $(INSTALLED): requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $@
 
-$(EXTENSION): $(INSTALLED) pyproject.toml Cargo.toml Cargo.lock $(wildcard rust_ext/Cargo.toml rust_ext/src/*.rs)
-	$(BIN)/maturin develop --release --locked --skip-install-deps --quiet || \
-		$(BIN)/maturin develop --release --locked
+$(EXTENSION): $(INSTALLED) pyproject.toml Cargo.toml Cargo.lock rust_ext/Cargo.toml $(wildcard rust_ext/src/*.rs)
+	$(BIN)/maturin develop --release --locked --quiet --skip-install-deps
 	touch $@
 
 .PHONY: install
 install: $(EXTENSION) ## Make .venv with everything pinned, and the extension in release mode
+
+.PHONY: demo
+demo: $(EXTENSION) ## Start PostgreSQL and S3, make mail, move it, and show how it went
+	@PATH="$(CURDIR)/$(BIN):$$PATH" deploy/demo.sh $(DEMO)
+
+.PHONY: stop
+stop: ## End the demo's servers and remove what it made
+	@test ! -d $(DEMO) || $(BIN)/python -W ignore -m deploy.embedded remove $(DEMO)
+
+.PHONY: test
+test: $(EXTENSION) ## Run all tests that take less than minutes
+	cargo test --release --locked --quiet
+	$(PYTEST) -m 'not slow'
+
+.PHONY: test-slow
+test-slow: $(EXTENSION) ## Run the tests that take minutes
+	$(PYTEST) -m slow
+
+.PHONY: check
+check: $(EXTENSION) ## Lint, types, layers, spelling
+	$(BIN)/ruff check $(PYTHON_CODE)
+	$(BIN)/ruff format --check $(PYTHON_CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cargo fmt --check
+	cargo clippy --release --locked --quiet --all-targets -- -D warnings
+	$(BIN)/sqlfluff lint --disable-progress-bar sql/*.sql sql/schema sql/migrations sql/queries
+	cd sql/source && $(CURDIR)/$(BIN)/sqlfluff lint --disable-progress-bar .
+	$(BIN)/codespell
+
+.PHONY: format
+format: $(INSTALLED) ## Write the code as the formatters would have it
+	$(BIN)/ruff check --fix-only --quiet $(PYTHON_CODE)
+	$(BIN)/ruff format --quiet $(PYTHON_CODE)
+	cargo fmt
+
+.PHONY: bench
+bench: $(EXTENSION) ## Time the whole road over 100,000 seeded emails
+	$(BIN)/python -m bench.road --emails 100000
 
 .PHONY: lock
 lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml

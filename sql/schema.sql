@@ -12,7 +12,7 @@ create table mailvault.schema_version (
 );
 
 comment on table mailvault.schema_version is 'The migrations that were applied.';
-comment on column mailvault.schema_version.version is 'The number that the file''s name starts with.';
+comment on column mailvault.schema_version.version is 'The number in front of the file''s name.';
 comment on column mailvault.schema_version.name is 'The rest of the file''s name.';
 comment on column mailvault.schema_version.applied_at is 'When it was applied.';
 

@@ -40,7 +40,9 @@ class Application:
     def add_email(self, body: str | None = "<p>hello</p>", received_at: str = "now") -> int:
         """One email with a body alone; return its id."""
         email: int = self.one(
-            "insert into emails (body, received_at) values (%s, %s) returning id", body, received_at
+            "insert into emails (body, received_at) values (%s, %s) returning id",
+            body,
+            received_at,
         )
         return email
 

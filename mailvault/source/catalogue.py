@@ -49,7 +49,7 @@ class Catalogue:
         if name not in self._tables:
             quoted = sql.Identifier(*name.split(".", 1)).as_string(self._connection)
             found = self._connection.execute(
-                query("source", "resolve_table"), {"name": quoted}
+                query("source", "resolve_table"), {"qualified_name": quoted}
             ).fetchone()
             if found is None:
                 raise ConfigError(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from mailvault.source.mapping import Mapping, PartMapping
 
+ERROR = "d.message::{type}"
+"""An error that is too long for its column is cut by the cast; a key would be refused."""
+
 TEXT_TYPES = ("text", "character varying", "character")
 
 
@@ -61,7 +64,7 @@ def _statements(catalogue: Catalogue, mapping: Mapping, encoding: str) -> Iterat
     )
     parts = [_part_select(catalogue, part, encoding) for part in mapping.part]
     yield sql.SQL(_template("source_part")).format(parts=sql.SQL("\nunion all\n").join(parts))
-    values = {"stored": "p_stored", "attempts": "d.attempts", "error": "d.message"}
+    values = {"stored": "p_stored", "attempts": "d.attempts", "error": ERROR}
     yield sql.SQL(_template("mark_emails")).format(
         updates=_update(
             "mark_emails_update",
@@ -126,9 +129,10 @@ def _update(
 ) -> sql.Composable:
     if not values:
         return sql.SQL("")
-    # The cast cuts an error that is too long for its column.
     assignments = [
-        sql.SQL("{} = {}::{}").format(sql.Identifier(column), sql.SQL(value), _type(table, column))
+        sql.SQL("{} = {}").format(
+            sql.Identifier(column), sql.SQL(value).format(type=_type(table, column))
+        )
         for column, value in values.items()
     ]
     return sql.SQL(_template(template)).format(

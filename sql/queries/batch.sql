@@ -12,11 +12,11 @@ from (
     select s.key
     from mailvault.selection(%(since)s, %(until)s, %(email_keys)s, null) as s
     limit %(max_emails)s
-) as chosen;
+) as counted;
 
 -- name: measure_selection
 -- What a batch would move. Sizes of bodies come from their headers, without reading them.
-with chosen as materialized (
+with measured as materialized (
     select s.key
     from mailvault.selection(%(since)s, %(until)s, %(email_keys)s, null) as s
     order by s.key
@@ -24,18 +24,19 @@ with chosen as materialized (
 )
 
 select
-    (select count(*) from chosen) as emails,
+    (select count(m.key) from measured as m) as emails,
     count(p.part_key) as parts,
     coalesce(sum(p.size), 0)::bigint as bytes
-from chosen
-left join mailvault.source_part as p on chosen.key = p.email_key;
+from measured
+left join mailvault.source_part as p on measured.key = p.email_key;
 
 -- name: unknown_keys
 select asked.key
-from unnest(%(email_keys)s::text []) as asked (key)
-where not exists (
-    select from mailvault.source_email as e where e.key = mailvault.source_key(asked.key)
-);
+from unnest(%(email_keys)s::text[]) as asked (key)
+left join mailvault.source_email as e on mailvault.source_key(asked.key) = e.key
+where e.key is null;
 
 -- name: find
-select id, state, total, dispatched from mailvault.batch where id = %(batch)s;
+select b.id, b.state, b.total, b.dispatched
+from mailvault.batch as b
+where b.id = %(batch)s;

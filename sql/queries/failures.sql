@@ -8,4 +8,4 @@ limit %(limit)s::bigint;
 select count(*) from mailvault.dead_letter;
 
 -- name: retry
-select mailvault.retry(%(jobs)s::bigint [], %(reset)s, %(limit)s::bigint);
+select mailvault.retry(%(jobs)s::bigint[], %(reset)s, %(limit)s::bigint);

@@ -3,15 +3,16 @@
 select
     k.email_key, p.kind, p.part_key, p.size, p.in_table,
     p.path, p.filename, p.content_type
-from unnest(%(email_keys)s::text []) as k (email_key)
+from unnest(%(email_keys)s::text[]) as k (email_key)
 inner join mailvault.source_part as p on mailvault.source_key(k.email_key) = p.email_key
 order by k.email_key, p.kind, p.part_key;
 
 -- name: read
 -- The bytes of some bodies.
 select p.kind, p.part_key, p.content
-from unnest(%(email_keys)s::text [], %(kinds)s::text [], %(part_keys)s::text [])
-    as k (email_key, kind, part_key)
+from
+    unnest(%(email_keys)s::text[], %(kinds)s::text[], %(part_keys)s::text[])
+        as k (email_key, kind, part_key)
 inner join mailvault.source_part as p
     on
         mailvault.source_key(k.email_key) = p.email_key
@@ -32,7 +33,7 @@ where
 select n.nspname, c.relname, c.oid
 from pg_class as c
 inner join pg_namespace as n on c.relnamespace = n.oid
-where c.oid = to_regclass(%(name)s);
+where c.oid = to_regclass(%(qualified_name)s);
 
 -- name: columns
 select a.attname, format_type(a.atttypid, a.atttypmod) as type

@@ -74,4 +74,4 @@ end
 $$;
 
 comment on function mailvault.enqueue_chunk is
-'Dispatches up to p_limit more emails of a batch; returns its dispatched emails and whether it is through.';
+'Dispatches up to p_limit more emails; returns how many it is now, and whether that is all.';

@@ -121,7 +121,7 @@ comment on function mailvault.reap is
 'Takes back the leases of workers that are gone or past their deadline; returns how many.';
 
 create function mailvault.retry(
-    p_jobs bigint [] default null,
+    p_jobs bigint[] default null,
     p_reset boolean default false,
     p_limit bigint default null
 )
@@ -168,4 +168,4 @@ end
 $$;
 
 comment on function mailvault.retry is
-'Sends dead letters back to the outbox for one more attempt, or with p_reset for all of them again.';
+'Sends dead letters back to the outbox, for one more attempt or, with p_reset, for all again.';

@@ -28,10 +28,10 @@ $$;
 comment on function mailvault.count_up is 'Adds to one shard of a batch''s tally.';
 
 create function mailvault.mark_emails(
-    p_jobs bigint [],
+    p_jobs bigint[],
     p_stored boolean,
-    p_attempts integer [],
-    p_messages text [] default null
+    p_attempts integer[],
+    p_messages text[] default null
 )
 returns void
 language plpgsql
@@ -57,18 +57,18 @@ comment on function mailvault.mark_emails is
 
 create function mailvault.ack(
     p_worker bigint,
-    p_jobs bigint [],
-    p_tokens uuid [],
-    p_part_jobs bigint [],
-    p_kinds text [],
-    p_part_keys text [],
-    p_object_keys text [],
-    p_sizes bigint [],
-    p_sha256s bytea [],
-    p_etags text [],
-    p_content_types text []
+    p_jobs bigint[],
+    p_tokens uuid[],
+    p_part_jobs bigint[],
+    p_kinds text[],
+    p_part_keys text[],
+    p_object_keys text[],
+    p_sizes bigint[],
+    p_sha256s bytea[],
+    p_etags text[],
+    p_content_types text[]
 )
-returns bigint []
+returns bigint[]
 language plpgsql
 as $$
 declare
@@ -148,19 +148,19 @@ end
 $$;
 
 comment on function mailvault.ack is
-'Ends leases whose emails are stored: records objects and parts, marks the source, counts; returns the jobs.';
+'Ends leases of stored emails: records objects and parts, marks the source; returns the jobs.';
 
 create function mailvault.nack(
     p_worker bigint,
-    p_jobs bigint [],
-    p_tokens uuid [],
-    p_reasons text [],
-    p_messages text [],
-    p_retryable boolean [],
+    p_jobs bigint[],
+    p_tokens uuid[],
+    p_reasons text[],
+    p_messages text[],
+    p_retryable boolean[],
     p_max_attempts integer default 3,
     p_delay interval default '60 seconds'
 )
-returns bigint []
+returns bigint[]
 language plpgsql
 as $$
 declare
@@ -230,8 +230,8 @@ $$;
 comment on function mailvault.nack is
 'Ends leases whose attempt failed: another one after a delay, or a dead letter; returns the jobs.';
 
-create function mailvault.release(p_worker bigint, p_jobs bigint [], p_tokens uuid [])
-returns bigint []
+create function mailvault.release(p_worker bigint, p_jobs bigint[], p_tokens uuid[])
+returns bigint[]
 language sql
 as $$
 with gone as (

@@ -7,7 +7,7 @@ create table mailvault.batch (
     state text not null default 'enqueuing' check (state in ('enqueuing', 'enqueued')),
     since timestamptz,
     until timestamptz,
-    email_keys text [],
+    email_keys text[],
     max_emails bigint check (max_emails > 0),
     total bigint not null default 0 check (total >= 0),
     dispatched bigint not null default 0 check (dispatched >= 0),
@@ -90,7 +90,7 @@ comment on column mailvault.lease.job_id is 'The job.';
 comment on column mailvault.lease.batch_id is 'Its batch.';
 comment on column mailvault.lease.attempts is 'Attempts, this one included.';
 comment on column mailvault.lease.token is
-'Fencing token, new at each claim. Random: a sequence is reissued after a failover that lost commits.';
+'Fencing token, new at each claim; random, since a failover can reissue a sequence.';
 comment on column mailvault.lease.worker_id is 'Who holds it.';
 comment on column mailvault.lease.leased_at is 'Since when.';
 comment on column mailvault.lease.deadline_at is 'After this time anybody may take it back.';
@@ -234,7 +234,7 @@ comment on column mailvault.worker.concurrency is 'Emails it has in flight at th
 comment on column mailvault.worker.uploader is 'rust or boto3.';
 comment on column mailvault.worker.uploader_reason is 'Why that one.';
 comment on column mailvault.worker.state is
-'running, idle (waits for jobs), held (a fault of the system), stopping, stopped, lost (no heartbeat).';
+'idle: waits for jobs; held: by a fault of the system; lost: not heard of any more.';
 comment on column mailvault.worker.held_reason is 'What holds it, in one word.';
 comment on column mailvault.worker.held_message is 'What holds it, in a sentence.';
 comment on column mailvault.worker.held_since is 'Since when it is held.';

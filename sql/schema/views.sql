@@ -27,20 +27,22 @@ window_of as (
         newest.sampled_at - oldest.sampled_at as span,
         newest.processed + newest.dead - oldest.processed - oldest.dead as emails
     from mailvault.batch as b
-    cross join lateral (
-        select s.sampled_at, s.processed, s.dead
-        from mailvault.sample as s
-        where s.batch_id = b.id and s.sampled_at > now() - interval '1 minute'
-        order by s.sampled_at desc
-        limit 1
-    ) as newest
-    cross join lateral (
-        select s.sampled_at, s.processed, s.dead
-        from mailvault.sample as s
-        where s.batch_id = b.id and s.sampled_at >= newest.sampled_at - interval '1 minute'
-        order by s.sampled_at
-        limit 1
-    ) as oldest
+    cross join
+        lateral (
+            select s.sampled_at, s.processed, s.dead
+            from mailvault.sample as s
+            where s.batch_id = b.id and s.sampled_at > now() - interval '1 minute'
+            order by s.sampled_at desc
+            limit 1
+        ) as newest
+    cross join
+        lateral (
+            select s.sampled_at, s.processed, s.dead
+            from mailvault.sample as s
+            where s.batch_id = b.id and s.sampled_at >= newest.sampled_at - interval '1 minute'
+            order by s.sampled_at
+            limit 1
+        ) as oldest
 ),
 
 summed as (

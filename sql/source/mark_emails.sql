@@ -1,12 +1,10 @@
 create function mailvault.source_mark_emails(
-    p_keys text [], p_stored boolean, p_attempts integer [], p_messages text []
+    p_keys text[], p_stored boolean, p_attempts integer[], p_messages text[]
 )
 returns void
-language plpgsql
+language sql
 as $$
-begin
 {updates}
-end
 $$;
 
 comment on function mailvault.source_mark_emails is

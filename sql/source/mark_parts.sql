@@ -1,12 +1,10 @@
 create function mailvault.source_mark_parts(
-    p_kinds text [], p_part_keys text [], p_object_keys text []
+    p_kinds text[], p_part_keys text[], p_object_keys text[]
 )
 returns void
-language plpgsql
+language sql
 as $$
-begin
 {updates}
-end
 $$;
 
 comment on function mailvault.source_mark_parts is

@@ -1,6 +1,6 @@
 -- Written so that the planner can inline it: a page of it is then a range of the key's index.
 create function mailvault.selection(
-    p_since timestamptz, p_until timestamptz, p_keys text [], p_after text
+    p_since timestamptz, p_until timestamptz, p_keys text[], p_after text
 )
 returns setof mailvault.source_email
 language sql stable
