@@ -74,6 +74,14 @@ class FileChangedError(SourceError):
     retryable = True
 
 
+class RootMissingError(SourceError):
+    """The directory that files are read from is not there (not mounted, say)."""
+
+    reason = "root_missing"
+    retryable = True
+    systemic = True
+
+
 class BodyUnreadableError(SourceError):
     """PostgreSQL could not hand over the content of one row."""
 
@@ -101,7 +109,7 @@ class StoreDeniedError(StoreError):
 
 
 class BucketMissingError(StoreError):
-    """The bucket does not exist."""
+    """The bucket does not exist, or not in this region."""
 
     reason = "bucket_missing"
     retryable = True
@@ -112,6 +120,14 @@ class StoreBusyError(StoreError):
     """The store asked us to slow down (503 SlowDown, 429)."""
 
     reason = "store_busy"
+    retryable = True
+    systemic = True
+
+
+class StoreFullError(StoreError):
+    """The store has no room left, or a quota is used up."""
+
+    reason = "store_full"
     retryable = True
     systemic = True
 

@@ -1,0 +1,70 @@
+# ruff: noqa: PYI021  # this is where the extension is described
+"""The compiled uploader: bytes and files to S3, many at a time, off the interpreter's lock."""
+
+from collections.abc import Sequence
+from typing import TypeAlias, final
+
+from obstore.store import S3Store
+
+from mailvault.models import Part
+
+__version__: str
+
+_Outcome: TypeAlias = tuple[int, str, int, bytes, str | None, bool, str | None, str]
+"""`(number, key, size, sha256, etag, created, reason, message)`.
+
+Where `reason` is None the part is stored: the other fields are those of a `StoredObject`, and
+`message` is empty. Otherwise `reason` is one of `reasons()`, `message` is one line that says what
+failed on what, and the fields between `number` and `reason` are empty.
+"""
+
+@final
+class Uploader:
+    """Stores parts concurrently on threads of its own.
+
+    It must be made in the process that uses it: threads do not survive a fork. Dropped without
+    `close`, it gives up what is under way and does not wait.
+    """
+
+    def __new__(
+        cls, store: S3Store, *, concurrency: int, max_bytes: int, part_size: int, slices: int
+    ) -> Uploader:
+        """Start the threads.
+
+        Args:
+            store: The bucket. A client of the extension's own is built from its configuration,
+                with its `credential_provider`.
+            concurrency: Parts in flight at once.
+            max_bytes: Bytes of files in memory at once; what is larger than that goes alone.
+            part_size: Largest part, in bytes, that is sent in one request, and the size of the
+                slices of one that is not. S3 wants 5 MiB at least.
+            slices: Slices of one part that are under way at once.
+
+        Raises:
+            ValueError: A limit is zero, or `store` is not an S3 store.
+            OSError: The threads cannot be started.
+        """
+
+    def submit(self, parts: Sequence[Part]) -> None:
+        """Take parts over and return at once; their bytes are not copied.
+
+        Raises:
+            RuntimeError: The uploader is closed.
+        """
+
+    def completed(self, timeout: float) -> list[_Outcome]:
+        """Return the outcomes that are in, waiting up to `timeout` seconds for the first one.
+
+        The wait holds no lock and no signal ends it: keep it short where signals matter.
+        """
+
+    def close(self, *, abort: bool = False) -> None:
+        """End all uploads: wait for those under way, or with `abort` give them up.
+
+        Giving up takes 15 seconds at most; multipart uploads are aborted at the store within
+        that time. Another thread may give up what one is waiting for. Outcomes that are in can
+        still be collected.
+        """
+
+def reasons() -> list[tuple[str, bool, bool]]:
+    """Return `(reason, retryable, systemic)` for each way in which a part can fail here."""

@@ -1,0 +1,70 @@
+//! SHA-256, the digest that the ledger keeps of every object.
+
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+/// The SHA-256 of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Digest([u8; 32]);
+
+impl Digest {
+    /// Hashes bytes that are all there.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// The 32 bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first 12 hex digits: enough to tell apart what wants the same key.
+    pub(crate) fn short(&self) -> String {
+        self.0[..6].iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}"); // writing to a string cannot fail
+            hex
+        })
+    }
+}
+
+/// A SHA-256 over bytes that come in slices, in order.
+pub(crate) struct Hasher(Context);
+
+impl Hasher {
+    /// Starts with no bytes.
+    pub(crate) fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    /// Adds the next bytes.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes so far.
+    pub(crate) fn finish(self) -> Digest {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self.0.finish().as_ref());
+        Digest(digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_hash_like_the_whole() {
+        let mut hasher = Hasher::new();
+        hasher.update(b"ab");
+        hasher.update(b"");
+        hasher.update(b"c");
+        let digest = hasher.finish();
+        assert_eq!(digest, Digest::of(b"abc"));
+        assert_eq!(digest.short(), "ba7816bf8f01");
+    }
+}

@@ -1,0 +1,35 @@
+//! The fast uploader of mailvault: bytes and files to S3, many at a time, off Python's lock.
+//!
+//! `py` is the edge that Python sees; everything below it is plain Rust and is tested as such.
+
+#![deny(unsafe_code)]
+
+mod budget;
+mod classify;
+mod content;
+mod digest;
+mod error;
+mod existing;
+mod file;
+mod key;
+#[cfg(test)]
+mod mock_server;
+mod multipart;
+#[cfg(test)]
+mod multipart_tests;
+mod part;
+mod py;
+mod session;
+mod upload;
+#[cfg(test)]
+mod upload_tests;
+
+use pyo3::prelude::*;
+
+/// The module `mailvault._rust`.
+#[pymodule(gil_used = false)]
+fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<py::Uploader>()?;
+    module.add_function(wrap_pyfunction!(py::reasons, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,83 @@
+//! What comes in and what goes out: the Rust side of `mailvault/models.py`.
+
+use bytes::Bytes;
+use object_store::{Attribute, Attributes};
+
+use crate::digest::Digest;
+use crate::error::{PartError, Reason, name};
+
+/// One body or attachment, to be stored under `key`.
+pub(crate) struct Part {
+    /// The caller's handle.
+    pub(crate) number: i64,
+    /// The object key that is wanted.
+    pub(crate) key: String,
+    /// Where the bytes are.
+    pub(crate) source: Source,
+    /// The object's Content-Type.
+    pub(crate) content_type: String,
+    /// The object's Content-Disposition.
+    pub(crate) disposition: Option<String>,
+    /// The object's user metadata.
+    pub(crate) metadata: Vec<(String, String)>,
+}
+
+impl Part {
+    /// The headers that the object keeps. HTTP clients panic or send something else where a
+    /// value is not one line of ASCII, so that is refused here.
+    pub(crate) fn attributes(&self) -> Result<Attributes, PartError> {
+        let mut attributes = Attributes::new();
+        let mut add = |attribute, value: &str| {
+            if !value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+                let text = format!("{}: a header is not one line of ASCII", name(&self.key));
+                return Err(PartError::new(Reason::StoreRefused, text));
+            }
+            attributes.insert(attribute, value.to_owned().into());
+            Ok(())
+        };
+        add(Attribute::ContentType, &self.content_type)?;
+        if let Some(disposition) = &self.disposition {
+            add(Attribute::ContentDisposition, disposition)?;
+        }
+        for (key, value) in &self.metadata {
+            add(Attribute::Metadata(key.clone().into()), value)?;
+        }
+        Ok(attributes)
+    }
+}
+
+/// Where the bytes of a part are.
+pub(crate) enum Source {
+    /// In memory, held by Python and not copied.
+    Memory(Bytes),
+    /// In a file below a directory.
+    File {
+        /// The directory that `path` must not leave.
+        root: String,
+        /// Relative, and not trusted.
+        path: String,
+    },
+}
+
+/// What the store holds now.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// The object's key.
+    pub(crate) key: String,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// Over the bytes that were sent.
+    pub(crate) digest: Digest,
+    /// Without quotes.
+    pub(crate) etag: Option<String>,
+    /// False where the same bytes were there already.
+    pub(crate) created: bool,
+}
+
+/// How the upload of one part ended.
+pub(crate) struct Outcome {
+    /// The caller's handle.
+    pub(crate) number: i64,
+    /// The object, or why there is none.
+    pub(crate) result: Result<Stored, PartError>,
+}

@@ -1,0 +1,165 @@
+//! One part to one object: nothing is overwritten, and what is there already counts if it is equal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::path::Path;
+use object_store::{Attributes, Error, ObjectStore, PutMode, PutOptions, PutPayload};
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+
+use crate::budget::Budget;
+use crate::classify::{classify, connection_lost};
+use crate::content::Content;
+use crate::digest::Digest;
+use crate::error::{PartError, Reason, name};
+use crate::existing::{Holder, compare, describe};
+use crate::key;
+use crate::multipart::Multipart;
+use crate::part::{Part, Stored};
+
+/// How often a key is tried where another writer is at it, or the connection went away.
+const ATTEMPTS: u32 = 4;
+
+/// Before the second attempt; doubles each time.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+/// Where parts go, and within which bounds.
+pub(crate) struct Target {
+    /// The bucket.
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// Bytes of files that may be in memory.
+    pub(crate) budget: Budget,
+    /// Largest part that is sent in one request, and smallest slice of one that is not.
+    pub(crate) part_size: u64,
+    /// Slices of one part that are under way at once.
+    pub(crate) slices: usize,
+    /// Everything that must end before the session does.
+    pub(crate) tracker: TaskTracker,
+}
+
+/// The end of an attempt to put a part under one key.
+enum Placed {
+    Stored(Stored),
+    /// The key holds other content.
+    Taken,
+}
+
+impl Target {
+    /// Stores one part, under its key or the key with the digest in it.
+    pub(crate) async fn upload(&self, part: Part) -> Result<Stored, PartError> {
+        let attributes = part.attributes()?;
+        let mut path = key::parse(&part.key)?;
+        let mut content = Content::open(part.source).await?;
+        for _ in 0..2 {
+            let placed = if content.size() <= self.part_size {
+                self.place_whole(&path, &mut content, &attributes).await?
+            } else {
+                self.place_slices(&path, &mut content, &attributes).await?
+            };
+            match placed {
+                Placed::Stored(stored) => return Ok(stored),
+                Placed::Taken => {
+                    let digest = content.digest().await?;
+                    path = key::parse(&key::with_digest(&part.key, &digest))?;
+                }
+            }
+        }
+        let text = format!("{}: other content holds the key", name(path.as_ref()));
+        Err(PartError::new(Reason::KeyTaken, text))
+    }
+
+    /// One conditional PUT.
+    async fn place_whole(
+        &self,
+        path: &Path,
+        content: &mut Content,
+        attributes: &Attributes,
+    ) -> Result<Placed, PartError> {
+        let size = content.size();
+        let _held = self.budget.hold(content.cost(size)).await?;
+        let (bytes, digest) = content.whole().await?;
+        for attempt in 0..ATTEMPTS {
+            pause(attempt).await;
+            let options = PutOptions {
+                mode: PutMode::Create,
+                attributes: attributes.clone(),
+                ..PutOptions::default()
+            };
+            let payload = PutPayload::from(bytes.clone());
+            match self.store.put_opts(path, payload, options).await {
+                Ok(put) => return Ok(placed(path, size, digest, put.e_tag, true)),
+                Err(Error::AlreadyExists { .. }) => {
+                    match compare(&*self.store, path, size, &digest).await? {
+                        Holder::Same(etag) => return Ok(placed(path, size, digest, etag, false)),
+                        Holder::Other => return Ok(Placed::Taken),
+                        Holder::Nobody => {} // another writer's request is under way
+                    }
+                }
+                // The condition makes it safe to ask again: what was stored is found.
+                Err(error) if connection_lost(&error) && attempt + 1 < ATTEMPTS => {}
+                Err(error) => return Err(classify("storing", path.as_ref(), &error)),
+            }
+        }
+        Err(contended(path))
+    }
+
+    /// A multipart upload. Not all stores know a condition on it, so the key is looked at before
+    /// the first byte and once more before the last request.
+    async fn place_slices(
+        &self,
+        path: &Path,
+        content: &mut Content,
+        attributes: &Attributes,
+    ) -> Result<Placed, PartError> {
+        let size = content.size();
+        for attempt in 0..ATTEMPTS {
+            pause(attempt).await;
+            if let Some(found) = describe(&*self.store, path).await? {
+                if found.size != size {
+                    return Ok(Placed::Taken);
+                }
+                let digest = content.digest().await?;
+                match compare(&*self.store, path, size, &digest).await? {
+                    Holder::Same(etag) => return Ok(placed(path, size, digest, etag, false)),
+                    Holder::Other => return Ok(Placed::Taken),
+                    Holder::Nobody => {}
+                }
+            }
+            let mut multipart = Multipart::start(self, path, attributes.clone()).await?;
+            let digest = multipart.send(self, content).await?;
+            if describe(&*self.store, path).await?.is_some() {
+                continue; // another writer was faster
+            }
+            match multipart.complete().await {
+                Ok(etag) => return Ok(placed(path, size, digest, etag, true)),
+                // Asked again after its answer was lost, a completion finds no upload.
+                Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(classify("completing", path.as_ref(), &error)),
+            }
+        }
+        Err(contended(path))
+    }
+}
+
+fn placed(path: &Path, size: u64, digest: Digest, etag: Option<String>, created: bool) -> Placed {
+    Placed::Stored(Stored {
+        key: path.to_string(),
+        size,
+        digest,
+        etag: etag.map(|etag| etag.trim_matches('"').to_owned()),
+        created,
+    })
+}
+
+/// Waits before all attempts but the first, twice as long each time.
+async fn pause(attempt: u32) {
+    if attempt > 0 {
+        sleep(BACKOFF * 2_u32.pow(attempt - 1)).await;
+    }
+}
+
+fn contended(path: &Path) -> PartError {
+    let text = format!("{}: another writer is at this key", name(path.as_ref()));
+    PartError::new(Reason::StoreFault, text)
+}

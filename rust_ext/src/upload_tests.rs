@@ -1,0 +1,263 @@
+//! Uploads against the scripted server: what is sent, what is reported, what is left behind.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::aws::{AmazonS3Builder, Checksum};
+use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+
+use crate::digest::Digest;
+use crate::error::{PartError, Reason};
+use crate::mock_server::{MockServer, Request, Step, empty, failure, object, object_headers};
+use crate::part::{Part, Source, Stored};
+use crate::session::{Limits, Session};
+
+pub(crate) const PART_SIZE: u64 = 1000;
+
+/// A session at the server: patient for a second, and hardly waiting before it tries again.
+pub(crate) fn session(address: &str) -> Session {
+    let retry = RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(1),
+            max_backoff: Duration::from_millis(2),
+            base: 2.0,
+        },
+        max_retries: 2,
+        retry_timeout: Duration::from_secs(10),
+    };
+    let store = AmazonS3Builder::new()
+        .with_endpoint(address)
+        .with_bucket_name("bucket")
+        .with_region("us-east-1")
+        .with_access_key_id("id")
+        .with_secret_access_key("a-secret")
+        .with_checksum_algorithm(Checksum::SHA256)
+        .with_retry(retry)
+        .with_client_options(
+            ClientOptions::new()
+                .with_allow_http(true)
+                .with_timeout(Duration::from_secs(1)),
+        )
+        .build()
+        .unwrap();
+    let limits = Limits {
+        concurrency: 4,
+        max_bytes: 4 * PART_SIZE,
+        part_size: PART_SIZE,
+        slices: 2,
+    };
+    Session::open(std::sync::Arc::new(store), &limits).unwrap()
+}
+
+pub(crate) fn part(bytes: &'static [u8]) -> Part {
+    Part {
+        number: 7,
+        key: "a/name.ext".to_owned(),
+        source: Source::Memory(Bytes::from_static(bytes)),
+        content_type: "text/plain".to_owned(),
+        disposition: None,
+        metadata: vec![("mailvault-email".to_owned(), "1".to_owned())],
+    }
+}
+
+/// Uploads one part and ends the session, so that what it leaves behind has been sent.
+pub(crate) async fn upload(address: &str, part: Part) -> Result<Stored, PartError> {
+    let session = session(address);
+    tokio::task::spawn_blocking(move || {
+        assert!(session.submit(vec![part]));
+        session.close(false);
+        let mut outcomes = session.completed(Duration::ZERO);
+        assert_eq!(outcomes.len(), 1);
+        assert_eq!(outcomes[0].number, 7);
+        outcomes.remove(0).result
+    })
+    .await
+    .unwrap()
+}
+
+/// Answers with the steps in turn, and the last one ever after.
+fn in_turn(mut steps: Vec<Step>) -> impl FnMut(&Request) -> Step {
+    steps.reverse();
+    move |_| {
+        if steps.len() > 1 {
+            steps.pop().unwrap()
+        } else {
+            steps[0].clone()
+        }
+    }
+}
+
+async fn whole(steps: Vec<Step>) -> (MockServer, Result<Stored, PartError>) {
+    let server = MockServer::start(in_turn(steps)).await;
+    let result = upload(server.address(), part(b"abc")).await;
+    (server, result)
+}
+
+#[tokio::test]
+async fn a_small_part_is_one_conditional_put() {
+    let (server, result) = whole(vec![empty(200)]).await;
+    let stored = Stored {
+        key: "a/name.ext".to_owned(),
+        size: 3,
+        digest: Digest::of(b"abc"),
+        etag: Some("tag".to_owned()),
+        created: true,
+    };
+    assert_eq!(result, Ok(stored));
+    let [request] = &server.requests()[..] else {
+        panic!("more than one request")
+    };
+    for header in [
+        "if-none-match: *",
+        "content-type: text/plain",
+        "x-amz-meta-mailvault-email: 1",
+        "x-amz-checksum-sha256: ungwv48bz+pbqudexa4ii7adyaowf3qctbd/yfiafa0=",
+    ] {
+        let sent = request
+            .headers
+            .iter()
+            .any(|line| line.eq_ignore_ascii_case(header));
+        assert!(sent, "{header} in {:?}", request.headers);
+    }
+}
+
+#[tokio::test]
+async fn a_busy_store_is_asked_again() {
+    let (server, result) = whole(vec![failure(503, "SlowDown"), empty(200)]).await;
+    assert!(result.unwrap().created);
+    assert_eq!(server.calls(), ["PUT", "PUT"]);
+}
+
+#[tokio::test]
+async fn faults_have_their_reasons() {
+    for (step, reason, line) in [
+        (
+            failure(503, "SlowDown"),
+            Reason::StoreBusy,
+            "503 SlowDown: scripted",
+        ),
+        (
+            failure(500, "InternalError"),
+            Reason::StoreFault,
+            "500 InternalError: scripted",
+        ),
+        (
+            failure(403, "AccessDenied"),
+            Reason::StoreDenied,
+            "403 AccessDenied: scripted",
+        ),
+        (
+            failure(404, "NoSuchBucket"),
+            Reason::BucketMissing,
+            "404 NoSuchBucket: scripted",
+        ),
+        (
+            failure(400, "BadDigest"),
+            Reason::Damaged,
+            "400 BadDigest: scripted",
+        ),
+        (
+            failure(400, "EntityTooLarge"),
+            Reason::StoreRefused,
+            "400 EntityTooLarge: scripted",
+        ),
+        (empty(301), Reason::BucketMissing, "redirect"),
+        (Step::Hang, Reason::StoreFault, "no answer in time"),
+        (
+            Step::Reset,
+            Reason::StoreUnreachable,
+            "the connection went away",
+        ),
+    ] {
+        let (_server, result) = whole(vec![step]).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.reason(), reason, "{error}");
+        assert!(
+            error.message().starts_with("storing a/name.ext: "),
+            "{error}"
+        );
+        assert!(error.message().contains(line), "{error}");
+        for secret in ["http:", "a-secret", "Signature", "{"] {
+            assert!(!error.message().contains(secret), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_unreachable() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = upload(&address, part(b"abc")).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::StoreUnreachable);
+    assert!(error.message().contains("Connection refused"), "{error}");
+}
+
+#[tokio::test]
+async fn a_reset_in_the_middle_is_made_good() {
+    let (server, result) = whole(vec![Step::Reset, empty(200)]).await;
+    assert!(result.unwrap().created);
+    assert_eq!(server.calls(), ["PUT", "PUT"]);
+}
+
+#[tokio::test]
+async fn the_same_bytes_at_the_key_count_as_stored() {
+    for status in [412, 409] {
+        let (server, result) = whole(vec![empty(status), object(b"abc")]).await;
+        let stored = result.unwrap();
+        assert_eq!(
+            (stored.created, stored.etag.as_deref()),
+            (false, Some("there"))
+        );
+        assert_eq!(server.calls(), ["PUT", "GET"]);
+    }
+}
+
+#[tokio::test]
+async fn other_bytes_at_the_key_are_left_alone() {
+    for other in [&b"xyz"[..], b"longer"] {
+        let (_server, result) = whole(vec![empty(412), object(other), empty(200)]).await;
+        let stored = result.unwrap();
+        assert_eq!(
+            (stored.key.as_str(), stored.created),
+            ("a/name.ba7816bf8f01.ext", true)
+        );
+    }
+    let taken = vec![empty(412), object(b"xyz"), empty(412), object(b"xyz")];
+    let (_server, result) = whole(taken).await;
+    assert_eq!(result.unwrap_err().reason(), Reason::KeyTaken);
+}
+
+#[tokio::test]
+async fn a_conflict_with_a_writer_under_way_is_tried_again() {
+    let missing = || failure(404, "NoSuchKey");
+    let (server, result) = whole(vec![empty(409), missing(), empty(200)]).await;
+    assert!(result.unwrap().created);
+    assert_eq!(server.calls(), ["PUT", "GET", "PUT"]);
+    let for_ever = |request: &Request| match request.method.as_str() {
+        "PUT" => empty(409),
+        _ => failure(404, "NoSuchKey"),
+    };
+    let server = MockServer::start(for_ever).await;
+    let error = upload(server.address(), part(b"abc")).await.unwrap_err();
+    assert_eq!(error.reason(), Reason::StoreFault);
+}
+
+#[tokio::test]
+async fn what_is_read_back_truncated_proves_nothing() {
+    let cut = Step::Truncated(object_headers(), b"abc".to_vec());
+    let (_server, result) = whole(vec![empty(412), cut]).await;
+    assert!(result.unwrap_err().reason().retryable());
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_one_line_is_refused() {
+    let server = MockServer::start(|_| empty(200)).await;
+    for content_type in ["text/html\r\nx: y", "tëxt"] {
+        let mut part = part(b"abc");
+        part.content_type = content_type.to_owned();
+        let error = upload(server.address(), part).await.unwrap_err();
+        assert_eq!(error.reason(), Reason::StoreRefused);
+    }
+    assert!(server.calls().is_empty());
+}
