@@ -1,0 +1,140 @@
+"""One multipart upload with boto3: slices sent several at a time, aborted unless completed."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from mailvault.store.boto_errors import FAILURES, classify, status
+from mailvault.store.boto_target import base64
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+    from mailvault.store.boto_target import Headers, Target
+    from mailvault.store.content import Content
+
+_MOST_SLICES = 9_000
+"""S3 allows 10,000; a few are left for what a provider counts otherwise."""
+
+
+def slice_size(part_size: int, size: int) -> int:
+    """Return the size of all slices but the last, for a part of this size."""
+    return max(part_size, -(-size // _MOST_SLICES))
+
+
+def send(target: Target, key: str, content: Content, headers: Headers) -> str | None:
+    """Send all of `content`; return the etag.
+
+    None means that another writer was faster, or that the store does not know the upload (any
+    more): what is at the key tells.
+    """
+    try:
+        upload_id = target.client.create_multipart_upload(
+            Bucket=target.bucket,
+            Key=key,
+            ChecksumAlgorithm="SHA256",
+            **target.encryption,
+            **headers,
+        )["UploadId"]
+    except FAILURES as error:
+        raise classify("starting the upload of", key, error) from None
+    upload = _Multipart(target, key, upload_id)
+    try:
+        upload.send_slices(content)
+        etag = upload.complete() if target.size(key) is None else None
+    except BaseException:
+        upload.abort()
+        raise
+    if etag is None:
+        upload.abort()
+    return etag
+
+
+class _Multipart:
+    """A multipart upload under way at the store."""
+
+    def __init__(self, target: Target, key: str, upload_id: str) -> None:
+        self._target = target
+        self._key = key
+        self._id = upload_id
+        self._pending: set[Future[None]] = set()
+        self._parts: dict[int, CompletedPartTypeDef] = {}
+
+    def send_slices(self, content: Content) -> None:
+        """Read and send everything, a few slices at a time and within the budget."""
+        length = slice_size(self._target.part_size, content.size)
+        content.rewind()
+        for number, start in enumerate(range(0, content.size, length), 1):
+            self._target.check_wanted()
+            if len(self._pending) >= self._target.slices:
+                self._wait_for_one()
+            self._send_slice(content, number, min(length, content.size - start))
+        while self._pending:
+            self._wait_for_one()
+        content.finish()
+
+    def _send_slice(self, content: Content, number: int, length: int) -> None:
+        budget = self._target.budget
+        held = budget.acquire(content.cost(length))
+        try:
+            data = content.next(length)
+            future = self._target.senders.submit(self._put_slice, number, data)
+        except BaseException:
+            budget.release(held)
+            raise
+        future.add_done_callback(lambda _: budget.release(held))
+        self._pending.add(future)
+
+    def _put_slice(self, number: int, data: bytes) -> None:
+        checksum = base64(hashlib.sha256(data).digest())
+        try:
+            sent = self._target.client.upload_part(
+                Bucket=self._target.bucket,
+                Key=self._key,
+                UploadId=self._id,
+                PartNumber=number,
+                Body=data,
+                ChecksumSHA256=checksum,
+            )
+        except FAILURES as error:
+            raise classify("sending a slice of", self._key, error) from None
+        self._parts[number] = {
+            "PartNumber": number,
+            "ETag": sent["ETag"],
+            "ChecksumSHA256": checksum,
+        }
+
+    def _wait_for_one(self) -> None:
+        done, self._pending = wait(self._pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
+
+    def complete(self) -> str | None:
+        """Make the object of the slices; None where the store does not know the upload."""
+        try:
+            return self._target.client.complete_multipart_upload(
+                Bucket=self._target.bucket,
+                Key=self._key,
+                UploadId=self._id,
+                MultipartUpload={"Parts": [part for _, part in sorted(self._parts.items())]},
+            )["ETag"]
+        except FAILURES as error:
+            # Asked again after its answer was lost, a completion finds no upload.
+            if isinstance(error, ClientError) and status(error) == 404:
+                return None
+            raise classify("completing", self._key, error) from None
+
+    def abort(self) -> None:
+        """Give the upload up; what the store says to that is no news any more."""
+        for future in self._pending:
+            future.cancel()
+        wait(self._pending)  # a slice that comes after the abort would stay
+        with suppress(*FAILURES):
+            self._target.client.abort_multipart_upload(
+                Bucket=self._target.bucket, Key=self._key, UploadId=self._id
+            )

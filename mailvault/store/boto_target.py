@@ -1,0 +1,120 @@
+"""The bucket that boto3 uploads to: its client, its bounds, and what is there already."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import threading
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
+
+from botocore.exceptions import ClientError
+
+from mailvault.store.boto_errors import FAILURES, classify, status
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+    from typing import NotRequired
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.literals import ServerSideEncryptionType
+
+    from mailvault.store.budget import ByteBudget
+
+_BACKOFF = 0.1
+"""Seconds before the second attempt; doubles each time."""
+
+_READ_BACK = 1024**2
+
+
+class Headers(TypedDict):
+    """What an object keeps beside its bytes, as arguments of boto3."""
+
+    ContentType: str
+    Metadata: dict[str, str]
+    ContentDisposition: NotRequired[str]
+
+
+class Encryption(TypedDict, total=False):
+    """What each object asks of the store, as arguments of boto3."""
+
+    ServerSideEncryption: ServerSideEncryptionType
+    SSEKMSKeyId: str
+
+
+class GivenUpError(Exception):
+    """The uploader was closed with `abort`; the part has no outcome."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What holds a key: the same bytes or others."""
+
+    same: bool
+    etag: str | None
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where parts go, and within which bounds.
+
+    Attributes:
+        part_size: Largest part that is sent in one request, and smallest slice of one that is not.
+        slices: Slices of one part that are under way at once.
+        senders: The threads that send slices; not those that wait for them.
+        given_up: Set when nothing is wanted any more.
+    """
+
+    client: S3Client
+    bucket: str
+    encryption: Encryption
+    budget: ByteBudget
+    part_size: int
+    slices: int
+    senders: Executor
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+    def check_wanted(self) -> None:
+        """Raise GivenUpError where the uploader was closed with `abort`."""
+        if self.given_up.is_set():
+            raise GivenUpError
+
+    def pause(self, attempt: int) -> None:
+        """Wait before all attempts but the first, twice as long each time."""
+        if attempt:
+            self.given_up.wait(_BACKOFF * 2 ** (attempt - 1))
+        self.check_wanted()
+
+    def size(self, key: str) -> int | None:
+        """Return the size of the object at a key; None where there is none."""
+        try:
+            return self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+        except FAILURES as error:
+            if isinstance(error, ClientError) and status(error) == 404:
+                return None
+            raise classify("looking at", key, error) from None
+
+    def compare(self, key: str, size: int, digest: bytes) -> Holder | None:
+        """Compare the object at a key with what was to be stored; None where there is none.
+
+        Its bytes are read back and hashed: an etag or a size alone proves nothing.
+        """
+        try:
+            found = self.client.get_object(Bucket=self.bucket, Key=key)
+            with closing(found["Body"]) as body:
+                if found["ContentLength"] != size:
+                    return Holder(same=False, etag=None)
+                hasher = hashlib.sha256()
+                for data in body.iter_chunks(_READ_BACK):
+                    hasher.update(data)
+        except FAILURES as error:
+            if isinstance(error, ClientError) and status(error) == 404:
+                return None
+            raise classify("reading back", key, error) from None
+        return Holder(same=hasher.digest() == digest, etag=found.get("ETag"))
+
+
+def base64(digest: bytes) -> str:
+    """Return a digest as S3's checksum headers want it."""
+    return binascii.b2a_base64(digest, newline=False).decode()

@@ -1,0 +1,194 @@
+"""The store's clients, both from the same settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.store import S3Store
+
+from mailvault.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from obstore.store import ClientConfig, S3Config
+    from pydantic import SecretStr
+
+    from mailvault.config import Settings
+
+PART_SIZE = 8 * 1024**2
+"""Largest part sent in one request, and the size of the slices of one that is not."""
+
+SLICES = 4
+"""Slices of one part under way at once."""
+
+_CREDENTIALS_TTL = timedelta(minutes=5)
+"""How long keys from the AWS chain are used unasked; it renews them 15 minutes before the end."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the clients wait and how often they try; seconds.
+
+    Attributes:
+        connect: For one connection.
+        request: For one request, its bytes included.
+        retries: After the first attempt.
+        total: After which no request is tried again.
+    """
+
+    connect: float
+    request: float
+    retries: int
+    total: float
+
+
+UPLOAD = Patience(connect=5, request=120, retries=3, total=20)
+"""8 MiB in two minutes is 70 KB/s; a fault of the store is known within half a minute."""
+
+
+def bucket_name(settings: Settings) -> str:
+    """Return the bucket.
+
+    Raises:
+        ConfigError: None is set.
+    """
+    if not settings.s3_bucket:
+        raise ConfigError("S3_BUCKET is not set", hint="name the bucket that mail goes to")
+    return settings.s3_bucket
+
+
+def endpoint(settings: Settings) -> str | None:
+    """Return the store's address, or None for AWS.
+
+    Raises:
+        ConfigError: It is not an address. What was given is not repeated: it may hold a password.
+    """
+    if settings.s3_endpoint is None:
+        return None
+    problem = ConfigError(
+        "S3_ENDPOINT is not an address", hint="give it as in https://s3.example.org:9000"
+    )
+    try:
+        parts = urlsplit(settings.s3_endpoint)
+        _ = parts.port  # raises where it is not a number
+    except ValueError:
+        raise problem from None
+    plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
+        raise problem
+    return settings.s3_endpoint.rstrip("/")
+
+
+def s3_store(settings: Settings, patience: Patience = UPLOAD) -> S3Store:
+    """Return the bucket as obstore and the extension use it.
+
+    Raises:
+        ConfigError: A setting is missing or malformed, or there are no credentials.
+    """
+    config: S3Config = {
+        "bucket": bucket_name(settings),
+        "region": settings.s3_region,
+        "checksum_algorithm": "SHA256",
+    }
+    address = endpoint(settings)
+    if address is not None:
+        config["endpoint"] = address
+    if settings.s3_sse != "none":
+        config["server_side_encryption"] = settings.s3_sse
+    if settings.s3_sse == "aws:kms" and settings.s3_sse_kms_key_id:
+        config["sse_kms_key_id"] = settings.s3_sse_kms_key_id
+    client: ClientConfig = {
+        "allow_http": (address or "").startswith("http://"),
+        "connect_timeout": timedelta(seconds=patience.connect),
+        "timeout": timedelta(seconds=patience.request),
+    }
+    given = _given_credentials(settings)
+    if given:
+        config["access_key_id"] = given["aws_access_key_id"]
+        config["secret_access_key"] = given["aws_secret_access_key"]
+        if "aws_session_token" in given:
+            config["session_token"] = given["aws_session_token"]
+    return S3Store(
+        config=config,
+        client_options=client,
+        retry_config={
+            "max_retries": patience.retries,
+            "retry_timeout": timedelta(seconds=patience.total),
+            "backoff": {
+                "init_backoff": timedelta(milliseconds=200),
+                "max_backoff": timedelta(seconds=5),
+                "base": 2,
+            },
+        },
+        credential_provider=None if given else _chain(settings),
+    )
+
+
+def boto_client(
+    settings: Settings, patience: Patience = UPLOAD, *, connections: int = 10
+) -> S3Client:
+    """Return a boto3 client that sends the same requests with the same patience.
+
+    Raises:
+        ConfigError: A setting is malformed, or there are no credentials.
+    """
+    given = _given_credentials(settings)
+    session = boto3.Session(
+        region_name=settings.s3_region,
+        aws_access_key_id=given.get("aws_access_key_id"),
+        aws_secret_access_key=given.get("aws_secret_access_key"),
+        aws_session_token=given.get("aws_session_token"),
+    )
+    if session.get_credentials() is None:
+        raise _no_credentials()
+    return session.client(
+        "s3",
+        endpoint_url=endpoint(settings),
+        config=Config(
+            connect_timeout=patience.connect,
+            read_timeout=patience.request,
+            retries={"total_max_attempts": patience.retries + 1, "mode": "standard"},
+            max_pool_connections=connections,
+            # Our own SHA-256 goes with every upload; some stores refuse others.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"} if settings.s3_endpoint else {},
+        ),
+    )
+
+
+def _given_credentials(settings: Settings) -> dict[str, str]:
+    def shown(secret: SecretStr | None) -> str:
+        return secret.get_secret_value() if secret else ""
+
+    key, secret = shown(settings.aws_access_key_id), shown(settings.aws_secret_access_key)
+    if bool(key) != bool(secret):
+        missing = "AWS_SECRET_ACCESS_KEY" if key else "AWS_ACCESS_KEY_ID"
+        raise ConfigError(f"{missing} is not set", hint="set both, or neither for the AWS chain")
+    if not key:
+        return {}
+    given = {"aws_access_key_id": key, "aws_secret_access_key": secret}
+    token = shown(settings.aws_session_token)
+    return given | ({"aws_session_token": token} if token else {})
+
+
+def _chain(settings: Settings) -> Boto3CredentialProvider:
+    """The usual AWS chain, as boto3 knows it: profiles, SSO, roles, containers."""
+    session = boto3.Session(region_name=settings.s3_region)
+    try:
+        return Boto3CredentialProvider(session, ttl=_CREDENTIALS_TTL)
+    except ValueError:
+        raise _no_credentials() from None
+
+
+def _no_credentials() -> ConfigError:
+    return ConfigError(
+        "no credentials for the store",
+        hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    )

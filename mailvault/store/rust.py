@@ -1,0 +1,64 @@
+"""The uploader of the compiled extension, behind the Protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailvault import _rust
+from mailvault.errors import PART_ERRORS
+from mailvault.models import Outcome, StoredObject
+from mailvault.store.options import PART_SIZE, SLICES, s3_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailvault.config import Settings
+    from mailvault.models import Part
+
+
+class RustUploader:
+    """An `Uploader` on the extension, whose threads never wait for the interpreter."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        concurrency: int,
+        max_bytes: int,
+        part_size: int = PART_SIZE,
+        slices: int = SLICES,
+    ) -> None:
+        self._uploader = _rust.Uploader(
+            s3_store(settings),
+            concurrency=concurrency,
+            max_bytes=max_bytes,
+            part_size=part_size,
+            slices=slices,
+        )
+
+    @property
+    def name(self) -> str:
+        """`rust`."""
+        return "rust"
+
+    def submit(self, parts: Sequence[Part]) -> None:
+        """Take parts over and return at once; their bytes are not copied.
+
+        Raises:
+            RuntimeError: The uploader is closed.
+        """
+        self._uploader.submit(parts)
+
+    def completed(self, timeout: float) -> list[Outcome]:
+        """Return the outcomes that are in, waiting up to `timeout` seconds for the first one."""
+        return [
+            Outcome(number, stored=StoredObject(key, size, sha256, etag, created))
+            if reason is None
+            else Outcome(number, error=PART_ERRORS[reason](message))
+            for number, key, size, sha256, etag, created, reason, message
+            in self._uploader.completed(timeout)
+        ]  # fmt: skip
+
+    def close(self, *, abort: bool = False) -> None:
+        """End all uploads: wait for those under way, or with `abort` give them up."""
+        self._uploader.close(abort=abort)
