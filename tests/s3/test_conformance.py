@@ -1,0 +1,220 @@
+"""What every uploader must do, on a real server: objects, keys, headers, and their end."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mailvault.models import Part, SourceFile
+from tests.s3.conftest import MIB, PART_SIZE, Uploads, noise, part
+
+if TYPE_CHECKING:
+    from mailvault.models import StoredObject
+    from tests.conftest import Bucket
+
+
+def check(bucket: Bucket, stored: StoredObject, content: bytes) -> None:
+    """The outcome says what a client that shares no code with the uploader finds."""
+    assert bucket.read(stored.key) == content
+    assert stored.size == len(content)
+    assert stored.sha256 == hashlib.sha256(content).digest()
+    head = bucket.client.head_object(Bucket=bucket.name, Key=stored.key)
+    assert head["ETag"] == f'"{stored.etag}"'
+    assert head["ContentType"] == "application/pdf"
+    assert head["ContentDisposition"] == part(b"").disposition
+    assert head["Metadata"] == part(b"").metadata
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, 10_000, PART_SIZE, PART_SIZE + 1, 4 * PART_SIZE, 21 * MIB + 7]
+)
+@pytest.mark.parametrize("place", ["memory", "file"])
+def test_bytes_arrive_with_their_headers(uploads: Uploads, size: int, place: str) -> None:
+    content = noise(size)
+    given = content if place == "memory" else uploads.file("given", content)
+    stored = uploads.store(part(given))
+    assert stored.created
+    assert stored.key == "a/b/name.ext"
+    check(uploads.bucket, stored, content)
+    assert ("-" in (stored.etag or "")) == (size > PART_SIZE)
+
+
+def test_a_part_without_disposition_and_metadata_has_none(uploads: Uploads) -> None:
+    stored = uploads.store(Part(1, "plain.txt", b"abc", "text/plain; charset=utf-8"))
+    head = uploads.bucket.client.head_object(Bucket=uploads.bucket.name, Key=stored.key)
+    assert head["ContentType"] == "text/plain; charset=utf-8"
+    assert "ContentDisposition" not in head
+    assert head["Metadata"] == {}
+
+
+@pytest.mark.parametrize("size", [10, 2 * PART_SIZE])
+def test_what_is_there_already_counts_as_stored(uploads: Uploads, size: int) -> None:
+    content = noise(size)
+    first = uploads.store(part(uploads.file("given", content)))
+    for given in (content, uploads.file("again", content)):
+        second = uploads.store(part(given))
+        assert not second.created
+        assert (second.key, second.sha256, second.etag) == (first.key, first.sha256, first.etag)
+    assert uploads.bucket.keys() == ["a/b/name.ext"]
+
+
+@pytest.mark.parametrize("size", [10, 2 * PART_SIZE])
+@pytest.mark.parametrize("same_size", [True, False])
+def test_other_content_is_never_overwritten(uploads: Uploads, size: int, same_size: bool) -> None:
+    other = noise(size if same_size else size + 1)
+    uploads.bucket.client.put_object(Bucket=uploads.bucket.name, Key="a/b/name.ext", Body=other)
+    content = noise(size)
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    stored = uploads.store(part(uploads.file("given", content)))
+    assert stored.created
+    assert stored.key == f"a/b/name.{digest}.ext"
+    check(uploads.bucket, stored, content)
+    assert uploads.bucket.read("a/b/name.ext") == other
+
+    again = uploads.store(part(content))
+    assert (again.key, again.created) == (stored.key, False)
+
+    uploads.bucket.client.put_object(Bucket=uploads.bucket.name, Key=stored.key, Body=other)
+    assert uploads.fail(part(content)).reason == "key_taken"
+    assert uploads.bucket.read(stored.key) == other
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "a/../b", "a\nb", "k" * 1025])
+def test_a_key_that_a_client_would_change_is_refused(uploads: Uploads, key: str) -> None:
+    assert uploads.fail(part(b"abc", key=key)).reason == "store_refused"
+
+
+@pytest.mark.parametrize("key", ["ü/ä b+c%2F~@$&=:,;'()!.txt", "k" * 255, "a/.b", "a b"])
+def test_a_key_arrives_as_it_is(uploads: Uploads, key: str) -> None:
+    assert uploads.store(part(b"abc", key=key)).key == key
+    assert uploads.bucket.keys() == [key]
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "ä", "\0"])
+def test_a_header_that_is_not_one_line_of_ascii_is_refused(uploads: Uploads, value: str) -> None:
+    for bad in (
+        Part(1, "a", b"", value),
+        Part(1, "a", b"", "text/plain", value),
+        Part(1, "a", b"", "text/plain", None, {"mailvault-email": value}),
+    ):
+        assert uploads.fail(bad).reason == "store_refused"
+
+
+def test_encryption_is_asked_for(uploads: Uploads) -> None:
+    for size in (10, PART_SIZE + 1):
+        stored = uploads.store(part(noise(size), key=f"{size}"), s3_sse="AES256")
+        head = uploads.bucket.client.head_object(Bucket=uploads.bucket.name, Key=stored.key)
+        assert head["ServerSideEncryption"] == "AES256"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "said"),
+    [
+        ({"aws_secret_access_key": "wrong"}, "store_denied", "403"),
+        ({"s3_bucket": "no-such-bucket"}, "bucket_missing", "NoSuchBucket"),
+        ({"s3_endpoint": "http://127.0.0.1:9"}, "store_unreachable", "refused"),
+    ],
+)
+@pytest.mark.parametrize("size", [10, PART_SIZE + 1])
+def test_a_fault_of_the_system_is_told_apart(
+    uploads: Uploads, changes: dict[str, str], reason: str, said: str, size: int
+) -> None:
+    error = uploads.fail(part(noise(size)), **changes)
+    assert (error.reason, error.retryable, error.systemic) == (reason, True, True)
+    line = str(error)
+    assert said in line
+    assert "a/b/name.ext" in line
+    assert "wrong" not in line
+    assert "\n" not in line
+
+
+def test_many_parts_at_once(uploads: Uploads) -> None:
+    bodies = {number: noise(100 + number) for number in range(300)}
+    parts = [part(body, key=f"n/{number}", number=number) for number, body in bodies.items()]
+    outcomes = uploads.run(parts)
+    for number, body in bodies.items():
+        stored = outcomes[number].stored
+        assert stored is not None
+        assert (stored.key, stored.size) == (f"n/{number}", len(body))
+        assert stored.sha256 == hashlib.sha256(body).digest()
+    assert len(uploads.bucket.keys()) == len(parts)
+
+
+def test_equal_keys_in_flight_end_in_one_object_each(uploads: Uploads) -> None:
+    parts = [part(b"same", number=number) for number in range(8)]
+    parts += [part(b"else", number=number) for number in range(8, 16)]
+    outcomes = uploads.run(parts)
+    assert len(uploads.bucket.keys()) == 2
+    for given in parts:
+        stored = outcomes[given.number].stored
+        assert stored is not None
+        assert uploads.bucket.read(stored.key) == given.content
+
+
+def test_a_budget_smaller_than_one_part_makes_progress(uploads: Uploads) -> None:
+    uploader = uploads.open(max_bytes=1)
+    parts = [
+        part(uploads.file(f"{number}", noise(size)), key=f"{number}", number=number)
+        for number, size in enumerate([3 * PART_SIZE, 10, 3 * PART_SIZE, 100_000])
+    ]
+    uploader.submit(parts)
+    uploader.close()
+    assert {outcome.stored is not None for outcome in uploader.completed(0)} == {True}
+
+
+def test_outcomes_come_as_they_are_ready(uploads: Uploads) -> None:
+    uploader = uploads.open()
+    assert uploader.completed(0) == []
+    uploader.submit([part(b"abc", number=5)])
+    assert [outcome.number for outcome in uploader.completed(30)] == [5]
+
+
+def test_closed_takes_no_more(uploads: Uploads) -> None:
+    uploader = uploads.open()
+    uploader.close()
+    with pytest.raises(RuntimeError):
+        uploader.submit([part(b"abc")])
+    uploader.close()
+
+
+def test_giving_up_leaves_nothing_behind(uploads: Uploads) -> None:
+    uploader = uploads.open(concurrency=2)
+    large = uploads.file("large", noise(60 * MIB))
+    uploader.submit([part(large, key=f"{number}", number=number) for number in range(6)])
+    list_uploads = uploads.bucket.client.list_multipart_uploads
+    while not list_uploads(Bucket=uploads.bucket.name).get("Uploads"):
+        assert not uploader.completed(0.01), "the uploads are too fast for this test"
+    started = time.monotonic()
+    uploader.close(abort=True)
+    assert time.monotonic() - started < 20
+    assert not list_uploads(Bucket=uploads.bucket.name).get("Uploads")
+    given_up = 6 - len(uploader.completed(0))
+    assert given_up > 0
+    assert len(uploads.bucket.keys()) == 6 - given_up
+
+
+def test_a_part_that_fails_leaves_nothing_behind(uploads: Uploads) -> None:
+    source = uploads.file("shrinks", noise(8 * PART_SIZE))
+    path = uploads.root / "shrinks"
+    uploader = uploads.open(max_bytes=PART_SIZE)
+    uploader.submit([part(source)])
+    list_uploads = uploads.bucket.client.list_multipart_uploads
+    while not list_uploads(Bucket=uploads.bucket.name).get("Uploads"):
+        assert not uploader.completed(0.01), "the upload is too fast for this test"
+    with path.open("r+b") as file:
+        file.truncate(PART_SIZE)
+    uploader.close()
+    [outcome] = uploader.completed(0)
+    assert outcome.error is not None
+    assert outcome.error.reason == "file_changed"
+    assert not list_uploads(Bucket=uploads.bucket.name).get("Uploads")
+    assert uploads.bucket.keys() == []
+
+
+def test_the_root_must_be_there(uploads: Uploads) -> None:
+    error = uploads.fail(part(SourceFile(str(uploads.root / "unmounted"), "a")))
+    assert (error.reason, error.systemic) == ("root_missing", True)
+    assert "unmounted" in str(error)

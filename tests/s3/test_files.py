@@ -1,0 +1,98 @@
+"""Paths come from a database and are hostile: both uploaders refuse the same ones."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mailvault.models import SourceFile
+from tests.s3.conftest import Uploads, part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def tree(uploads: Uploads) -> Iterator[Path]:
+    """A root with all that can be wrong in it, and a secret beside it."""
+    root = uploads.root
+    (root.parent / "secret").write_text("out of the root")
+    (root / "sub").mkdir()
+    (root / "a").write_text("abc")
+    (root / "ünï cödé").write_text("abc")
+    (root / "unreadable").write_text("abc")
+    (root / "unreadable").chmod(0)
+    (root / "inside").symlink_to("a")
+    (root / "sub/up").symlink_to("../a")
+    (root / "folder").symlink_to("sub")
+    (root / "outside").symlink_to("../secret")
+    (root / "absolute").symlink_to(root / "a")
+    (root / "sub/parent").symlink_to("../..")
+    (root / "dangling").symlink_to("nowhere")
+    (root / "loop").symlink_to("loop")
+    os.mkfifo(root / "fifo")
+    with socket.socket(socket.AF_UNIX) as listener:
+        # A socket's address is short, so it is bound from within.
+        before = os.open(".", os.O_RDONLY)
+        os.chdir(root)
+        listener.bind("socket")
+        os.fchdir(before)
+        os.close(before)
+        yield root
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["a", "./a", "sub/../a", "inside", "sub/up", "folder/up", "sub//up", "ünï cödé"],
+)
+def test_what_stays_in_the_root_is_read(uploads: Uploads, tree: Path, path: str) -> None:
+    stored = uploads.store(part(SourceFile(str(tree), path)))
+    assert uploads.bucket.read(stored.key) == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "said"),
+    [
+        ("missing", "file_missing", "no such file"),
+        ("sub/missing", "file_missing", "no such file"),
+        ("a/b", "file_missing", "no such file"),
+        ("a/", "file_missing", "no such file"),
+        ("dangling", "file_missing", "no such file"),
+        ("", "file_missing", "no such file"),
+        ("../secret", "file_refused", "leads out"),
+        ("sub/../../secret", "file_refused", "leads out"),
+        ("/etc/passwd", "file_refused", "leads out"),
+        ("outside", "file_refused", "leads out"),
+        ("absolute", "file_refused", "leads out"),
+        ("sub/parent/secret", "file_refused", "leads out"),
+        ("loop", "file_refused", "loop of links"),
+        ("fifo", "file_refused", "not a regular file"),
+        ("socket", "file_refused", "not a regular file"),
+        ("sub", "file_refused", "not a regular file"),
+        ("folder", "file_refused", "not a regular file"),
+        (".", "file_refused", "not a regular file"),
+        ("a\0b", "file_refused", "NUL"),
+        ("x" * 300, "file_refused", "too long a name"),
+        ("x/" * 5000, "file_refused", "too long a name"),
+    ],
+)
+def test_what_does_not_is_refused(
+    uploads: Uploads, tree: Path, path: str, reason: str, said: str
+) -> None:
+    error = uploads.fail(part(SourceFile(str(tree), path)))
+    assert (error.reason, error.systemic) == (reason, False)
+    line = str(error)
+    assert said in line
+    assert line.startswith(f"file {path[:100]}".replace("\0", " "))
+    assert len(line) < 300
+    assert uploads.bucket.keys() == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_what_we_may_not_read_is_unreadable(uploads: Uploads, tree: Path) -> None:
+    error = uploads.fail(part(SourceFile(str(tree), "unreadable")))
+    assert error.reason == "file_unreadable"
