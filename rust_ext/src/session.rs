@@ -19,7 +19,7 @@ use crate::upload::Target;
 const THREADS: usize = 2;
 
 /// Threads that read and hash files.
-const READERS: usize = 16;
+const READERS: usize = 8;
 
 /// How long giving up may take, aborts at the store included.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(15);

@@ -12,8 +12,10 @@ from mailvault.models import SourceFile
 from tests.s3.conftest import Uploads, part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from mailvault.models import Part
 
 
 @pytest.fixture
@@ -45,54 +47,68 @@ def tree(uploads: Uploads) -> Iterator[Path]:
         yield root
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["a", "./a", "sub/../a", "inside", "sub/up", "folder/up", "sub//up", "ünï cödé"],
-)
-def test_what_stays_in_the_root_is_read(uploads: Uploads, tree: Path, path: str) -> None:
-    stored = uploads.store(part(SourceFile(str(tree), path)))
-    assert uploads.bucket.read(stored.key) == b"abc"
+INSIDE = ("a", "./a", "sub/../a", "inside", "sub/up", "folder/up", "sub//up", "ünï cödé")
+
+REFUSED = {
+    "missing": ("file_missing", "no such file"),
+    "sub/missing": ("file_missing", "no such file"),
+    "a/b": ("file_missing", "no such file"),
+    "a/": ("file_missing", "no such file"),
+    "dangling": ("file_missing", "no such file"),
+    "": ("file_missing", "no such file"),
+    "../secret": ("file_refused", "leads out"),
+    "sub/../../secret": ("file_refused", "leads out"),
+    "/etc/passwd": ("file_refused", "leads out"),
+    "outside": ("file_refused", "leads out"),
+    "absolute": ("file_refused", "leads out"),
+    "sub/parent/secret": ("file_refused", "leads out"),
+    "loop": ("file_refused", "loop of links"),
+    "fifo": ("file_refused", "not a regular file"),
+    "socket": ("file_refused", "not a regular file"),
+    "sub": ("file_refused", "not a regular file"),
+    "folder": ("file_refused", "not a regular file"),
+    ".": ("file_refused", "not a regular file"),
+    "a\0b": ("file_refused", "NUL"),
+    "x" * 300: ("file_refused", "too long a name"),
+    "x/" * 5000: ("file_refused", "too long a name"),
+}
 
 
-@pytest.mark.parametrize(
-    ("path", "reason", "said"),
-    [
-        ("missing", "file_missing", "no such file"),
-        ("sub/missing", "file_missing", "no such file"),
-        ("a/b", "file_missing", "no such file"),
-        ("a/", "file_missing", "no such file"),
-        ("dangling", "file_missing", "no such file"),
-        ("", "file_missing", "no such file"),
-        ("../secret", "file_refused", "leads out"),
-        ("sub/../../secret", "file_refused", "leads out"),
-        ("/etc/passwd", "file_refused", "leads out"),
-        ("outside", "file_refused", "leads out"),
-        ("absolute", "file_refused", "leads out"),
-        ("sub/parent/secret", "file_refused", "leads out"),
-        ("loop", "file_refused", "loop of links"),
-        ("fifo", "file_refused", "not a regular file"),
-        ("socket", "file_refused", "not a regular file"),
-        ("sub", "file_refused", "not a regular file"),
-        ("folder", "file_refused", "not a regular file"),
-        (".", "file_refused", "not a regular file"),
-        ("a\0b", "file_refused", "NUL"),
-        ("x" * 300, "file_refused", "too long a name"),
-        ("x/" * 5000, "file_refused", "too long a name"),
-    ],
-)
-def test_what_does_not_is_refused(
-    uploads: Uploads, tree: Path, path: str, reason: str, said: str
-) -> None:
-    error = uploads.fail(part(SourceFile(str(tree), path)))
-    assert (error.reason, error.systemic) == (reason, False)
-    line = str(error)
-    assert said in line
-    assert line.startswith(f"file {path[:100]}".replace("\0", " "))
-    assert len(line) < 300
+def numbered(tree: Path, paths: Iterable[str]) -> list[Part]:
+    return [
+        part(SourceFile(str(tree), path), key=f"{number}", number=number)
+        for number, path in enumerate(paths)
+    ]
+
+
+def test_what_stays_in_the_root_is_read(uploads: Uploads, tree: Path) -> None:
+    outcomes = uploads.run(numbered(tree, INSIDE))
+    found = {path: outcomes[number].stored for number, path in enumerate(INSIDE)}
+    assert {path: stored and stored.size for path, stored in found.items()} == dict.fromkeys(
+        INSIDE, 3
+    )
+
+
+def test_what_does_not_is_refused(uploads: Uploads, tree: Path) -> None:
+    outcomes = uploads.run(numbered(tree, REFUSED))
     assert uploads.bucket.keys() == []
+    for number, (path, (reason, said)) in enumerate(REFUSED.items()):
+        error = outcomes[number].error
+        assert error is not None, path
+        assert (error.reason, error.systemic) == (reason, False), path
+        line = str(error)
+        assert said in line
+        assert line.startswith(f"file {path[:100]}".replace("\0", " "))
+        assert len(line) < 300
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_what_we_may_not_read_is_unreadable(uploads: Uploads, tree: Path) -> None:
     error = uploads.fail(part(SourceFile(str(tree), "unreadable")))
     assert error.reason == "file_unreadable"
+
+
+def test_the_root_must_be_there(uploads: Uploads) -> None:
+    error = uploads.fail(part(SourceFile(str(uploads.root / "unmounted"), "a")))
+    assert (error.reason, error.systemic) == ("root_missing", True)
+    assert "unmounted" in str(error)
