@@ -1,0 +1,142 @@
+"""Invents mail: thousands a second, and the same again for the same number."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+from mailvault.source.intake import EmailRow, Intake
+from mailvault.source.seed_files import FileMaker
+from mailvault.source.seed_words import make_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import psycopg
+
+CHUNK = 1000
+LATEST = datetime(2026, 6, 30, tzinfo=UTC)
+"""Mail ends here and goes four years back; today's date would make each run different."""
+YEARS = 4
+
+SMALLEST_BODY, LARGEST_BODY = 1_100, 50_000
+ONE_IN_HUGE = 2000
+"""One body in so many is of one to five megabytes: somebody pasted a picture."""
+
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
+
+
+@dataclass(slots=True)
+class Seeded:
+    """What has been added."""
+
+    attachments: int = 0
+    size: int = 0
+
+
+class _Draft(NamedTuple):
+    subject: str
+    sender: str
+    recipients: str
+    body: str
+    received_at: datetime
+
+
+class MailMaker:
+    """Makes emails and their attachments from one stream of random numbers."""
+
+    def __init__(self, number: int, attachments: tuple[int, int]) -> None:
+        self._random = Random(number)  # noqa: S311  # nothing secret
+        self._attachments = attachments
+        self._words = make_words(number)
+        self._files = FileMaker(self._random, self._words.lines)
+        self._paragraph = sum(map(len, self._words.paragraphs)) / len(self._words.paragraphs)
+
+    def email(self) -> _Draft:
+        """Invent one email."""
+        choice = self._random.choice
+        subject = choice(("", "", "", "Re: ", "Fwd: ")) + choice(self._words.subjects)
+        people = self._random.choices(self._words.people, k=choice((2, 2, 2, 3, 4)))
+        age = timedelta(seconds=self._random.randrange(YEARS * 365 * 86_400))
+        return _Draft(subject, people[0], ", ".join(people[1:]), self._body(subject), LATEST - age)
+
+    def _body(self, subject: str) -> str:
+        if self._random.randrange(ONE_IN_HUGE):
+            size = self._random.lognormvariate(8.85, 0.85)  # the median is 7 KB
+            size = min(max(size, SMALLEST_BODY), LARGEST_BODY - 2_000)
+        else:
+            size = self._random.uniform(1e6, 5e6)
+        count = max(round(size / self._paragraph), 3)
+        text = "".join(self._random.choices(self._words.paragraphs, k=count))
+        return (
+            f'<html><head><meta charset="utf-8"><title>{subject}</title></head>\n'
+            f"<body>\n{text}</body></html>\n"
+        )
+
+    def attachment_count(self) -> int:
+        """Say how many attachments the next email has."""
+        return self._random.randint(*self._attachments)
+
+    def add_attachment(self, intake: Intake, file_id: int, email_id: int) -> int:
+        """Invent one attachment and return its size."""
+        kind, content = self._files.make()
+        name = self._random.choice(self._words.names)
+        slug = _NOT_PLAIN.sub("-", name).strip("-") or "file"
+        intake.add_file(
+            file_id,
+            email_id,
+            filename=f"{name}.{kind.extension}",
+            content_type=kind.content_type,
+            content=content,
+            ending=f"-{slug}.{kind.extension}",
+        )
+        return len(content)
+
+
+def seed_mail(  # noqa: PLR0913  # what, where to, and a way to tell
+    connection: psycopg.Connection,
+    directory: Path,
+    *,
+    emails: int,
+    attachments: tuple[int, int],
+    number: int,
+    on_added: Callable[[int], None],
+) -> Seeded:
+    """Add invented mail to the quick start's tables, and its attachments below `directory`.
+
+    Args:
+        emails: How many.
+        attachments: The least and the most that one has.
+        number: The same number makes the same mail.
+        on_added: Called with the number of emails after each commit.
+
+    Raises:
+        SchemaError: The tables are not there.
+        ConfigError: The directory cannot be written to, or Faker is not installed.
+    """
+    done = Seeded()
+    with Intake(connection, directory) as intake:
+        maker = MailMaker(number, attachments)
+        for start in range(0, emails, CHUNK):
+            count = min(CHUNK, emails - start)
+            _add_chunk(intake, maker, count, done)
+            on_added(count)
+    return done
+
+
+def _add_chunk(intake: Intake, maker: MailMaker, count: int, done: Seeded) -> None:
+    counts = [maker.attachment_count() for _ in range(count)]
+    email_ids, file_ids = intake.reserve(count, sum(counts))
+    next_file = iter(file_ids)
+    for email_id, attachments in zip(email_ids, counts, strict=True):
+        draft = maker.email()
+        intake.add_email(EmailRow(email_id, *draft))
+        done.size += len(draft.body)
+        for _ in range(attachments):
+            done.size += maker.add_attachment(intake, next(next_file), email_id)
+    intake.flush()
+    done.attachments += len(file_ids)
