@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mailvault.config import Settings
 from mailvault.db import connect
 from mailvault.source.importer import import_mail
 from mailvault.source.mailbox import Skipped, find_files
+
+if TYPE_CHECKING:
+    from mailvault.config import Settings
 
 
 @click.command(name="import")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mailvault.config import Settings
 from mailvault.db import connect
 from mailvault.source.seed import seed_mail
+
+if TYPE_CHECKING:
+    from mailvault.config import Settings
 
 MOST_ATTACHMENTS = 100
 

@@ -37,7 +37,7 @@ class Importer:
         self.summary = Summary()
         self._intake = intake
         self._on_skip = on_skip
-        self._emails = 0
+        self._rows: list[EmailRow] = []
         self._bodies = 0
 
     def take(self, found: RawMessage | Skipped) -> None:
@@ -48,9 +48,13 @@ class Importer:
             self._on_skip(read)
             return
         self._add(read)
-        if self._emails >= CHUNK_EMAILS or self._bodies >= CHUNK_BODIES:
-            self._intake.flush()
-            self._emails = self._bodies = 0
+        if len(self._rows) >= CHUNK_EMAILS or self._bodies >= CHUNK_BODIES:
+            self.finish()
+
+    def finish(self) -> None:
+        """Commit what has been taken."""
+        self._intake.commit(self._rows)
+        self._rows, self._bodies = [], 0
 
     def _read(self, found: RawMessage | Skipped) -> Message | Skipped:
         if isinstance(found, Skipped):
@@ -73,8 +77,7 @@ class Importer:
                 content=attachment.part.content(),
                 ending=attachment.extension,
             )
-        self._intake.add_email(EmailRow(email_ids[0], *message[:5]))
-        self._emails += 1
+        self._rows.append(EmailRow(email_ids[0], *message[:5]))
         self._bodies += len(message.body or "")
         self.summary.emails += 1
         self.summary.attachments += len(message.attachments)
@@ -106,4 +109,5 @@ def import_mail(  # noqa: PLR0913  # what, where to, within what, and two ways t
             for found in read_messages(file, max_size):
                 importer.take(found)
                 on_read(len(found.data) if isinstance(found, RawMessage) else 0)
+        importer.finish()
     return importer.summary

@@ -12,7 +12,7 @@ from mailvault.db import query
 from mailvault.errors import ConfigError, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -46,7 +46,7 @@ _FILE_TYPES = ["int8", "int8", "text", "text", "int8", "text"]
 
 
 class Intake:
-    """Collects rows and writes files; `flush` commits the rows, leaving by an error undoes both.
+    """Writes files and commits their rows; what is not committed at the end leaves no file.
 
     Raises:
         SchemaError: The tables are not there.
@@ -57,7 +57,6 @@ class Intake:
         self._connection = connection
         self._directory = directory
         self._folders: set[str] = set()
-        self._emails: list[EmailRow] = []
         self._files: list[FileRow] = []
         self._uncommitted: list[str] = []
         ready = connection.execute(query("intake", "tables_ready")).fetchone()
@@ -77,10 +76,6 @@ class Intake:
         rows = self._connection.execute(query("intake", name), {"count": count})
         return [row[0] for row in rows]
 
-    def add_email(self, row: EmailRow) -> None:
-        """Have a row committed with the next `flush`."""
-        self._emails.append(row)
-
     def add_file(  # noqa: PLR0913  # a file's row has this many facts
         self,
         file_id: int,
@@ -91,7 +86,7 @@ class Intake:
         content: bytes,
         ending: str,
     ) -> None:
-        """Write a file now and have its row committed with the next `flush`.
+        """Write a file now and have its row committed with the next `commit`.
 
         The path is made of the id and `ending`, which must be the program's own: a file name
         from a mail never becomes part of a path.
@@ -116,22 +111,25 @@ class Intake:
                 hint="name an empty directory with --files",
             ) from None
 
-    def flush(self) -> None:
-        """Commit what has been added, in one transaction."""
+    def commit(self, emails: Iterable[EmailRow]) -> None:
+        """Commit emails and the files that were added, in one transaction.
+
+        The emails may be made, and their files added, while PostgreSQL takes in the rows before.
+        """
         with self._connection.transaction():
-            self._copy("emails", EmailRow._fields, _EMAIL_TYPES, self._emails)
+            self._copy("emails", EmailRow._fields, _EMAIL_TYPES, emails)
             self._copy("files", FileRow._fields, _FILE_TYPES, self._files)
             # Whether the commit arrives cannot be known if it is interrupted. A file without a
             # row does no harm; a row without its file would.
             self._uncommitted = []
-        self._emails, self._files = [], []
+        self._files = []
 
     def _copy(
         self,
         table: LiteralString,
         columns: Sequence[str],
         types: Sequence[str],
-        rows: Sequence[tuple[object, ...]],
+        rows: Iterable[tuple[object, ...]],
     ) -> None:
         statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
             sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -146,12 +144,10 @@ class Intake:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.flush()
         for path in self._uncommitted:
             Path(path).unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,7 @@ from mailvault.source.seed_files import FileMaker
 from mailvault.source.seed_words import make_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import psycopg
@@ -70,7 +71,7 @@ class MailMaker:
             size = min(max(size, SMALLEST_BODY), LARGEST_BODY - 2_000)
         else:
             size = self._random.uniform(1e6, 5e6)
-        count = max(round(size / self._paragraph), 3)
+        count = max(round(size / self._paragraph), 5)
         text = "".join(self._random.choices(self._words.paragraphs, k=count))
         return (
             f'<html><head><meta charset="utf-8"><title>{subject}</title></head>\n'
@@ -132,11 +133,14 @@ def _add_chunk(intake: Intake, maker: MailMaker, count: int, done: Seeded) -> No
     counts = [maker.attachment_count() for _ in range(count)]
     email_ids, file_ids = intake.reserve(count, sum(counts))
     next_file = iter(file_ids)
-    for email_id, attachments in zip(email_ids, counts, strict=True):
-        draft = maker.email()
-        intake.add_email(EmailRow(email_id, *draft))
-        done.size += len(draft.body)
-        for _ in range(attachments):
-            done.size += maker.add_attachment(intake, next(next_file), email_id)
-    intake.flush()
+
+    def rows() -> Iterator[EmailRow]:
+        for email_id, attachments in zip(email_ids, counts, strict=True):
+            draft = maker.email()
+            done.size += len(draft.body)
+            for file_id in islice(next_file, attachments):
+                done.size += maker.add_attachment(intake, file_id, email_id)
+            yield EmailRow(email_id, *draft)
+
+    intake.commit(rows())
     done.attachments += len(file_ids)

@@ -49,7 +49,7 @@ class FileMaker:
 
     def __init__(self, random: Random, lines: Sequence[str]) -> None:
         self._random = random
-        self._lines = lines
+        self._lines = "".join(random.choices(lines, k=2 * LARGEST // 50)).encode()
         self._noise = random.randbytes(2 * LARGEST)
         rows = bytearray(self._noise)
         rows[:: _ROW + 1] = bytes(len(range(0, len(rows), _ROW + 1)))  # each row's filter: none
@@ -123,8 +123,8 @@ class FileMaker:
         return _zipped({"list.csv": self._text(size // 4), "scan.bin": self._filler(size)})
 
     def _text(self, size: int) -> bytes:
-        count = max(size // 50, 1)
-        return "".join(self._random.choices(self._lines, k=count)).encode()
+        start = self._lines.index(b"\n", self._random.randrange(LARGEST // 2)) + 1
+        return self._lines[start : self._lines.index(b"\n", start + size) + 1]
 
     def _ics(self, size: int) -> bytes:
         note = self._text(min(size, 2000)).decode().replace("\n", "\r\n ").strip()
