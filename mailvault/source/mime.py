@@ -23,6 +23,8 @@ MAX_PARTS = 1000
 MAX_DEPTH = 30
 MAX_HEADER_BYTES = 1024**2
 MAX_BOUNDARY = 200
+MAX_SCANNED = 512 * 1024**2
+"""Bytes looked through for boundaries, each level anew: a second's work."""
 
 _START = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*")
 _HEADER_LINE = re.compile(rb"(?:([!-9;-~]+)[ \t]*:|[ \t]|>?From )([^\n]*\n?)")
@@ -38,7 +40,7 @@ class MessageError(MailvaultError):
     """One message cannot be imported; the text says why."""
 
 
-Headers = dict[str, list[bytes]]
+Headers = dict[str, list[bytearray]]
 
 
 @dataclass(eq=False)
@@ -148,6 +150,7 @@ class _Splitter:
         self._data = data
         self._parts = 0
         self._header_bytes = 0
+        self._scanned = 0
 
     def part(self, start: int, end: int, depth: int = 1, default_type: str = "text/plain") -> Part:
         self._parts += 1
@@ -166,7 +169,7 @@ class _Splitter:
     def _headers(self, start: int, end: int) -> tuple[Headers, int]:
         """Read headers up to the blank line, or to the first line that cannot be one."""
         headers: Headers = {}
-        lines: list[bytes] = []
+        lines: list[bytearray] = []
         budget = MAX_HEADER_BYTES - self._header_bytes
         position = start
         while line := _HEADER_LINE.match(self._data, position, end):
@@ -175,7 +178,7 @@ class _Splitter:
                 raise MessageError(f"more than {MAX_HEADER_BYTES:,} bytes of headers")
             if line[1]:
                 lines = headers.setdefault(line[1].decode().lower(), [])
-                lines.append(line[2])
+                lines.append(bytearray(line[2]))
             elif lines and line[0][:1] in b" \t":
                 lines[-1] += line[0]
         self._header_bytes += position - start
@@ -187,6 +190,9 @@ class _Splitter:
         boundary = parameters(part.header("content-type")).get("boundary", "").encode()
         if not 0 < len(boundary) <= MAX_BOUNDARY:
             return
+        self._scanned += part.end - part.start
+        if self._scanned > MAX_SCANNED:
+            raise MessageError("parts nested too deep for their size")
         delimiter = re.compile(rb"\n--" + re.escape(boundary) + rb"(--)?[ \t]*(?=(\r?\n|\r?\Z))")
         begin = None
         for found in delimiter.finditer(self._data, max(part.start - 1, 0), part.end):

@@ -30,8 +30,8 @@ _ENCODED_WORD = re.compile(
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE)
-_UU_LINE = re.compile(rb"^[ -`]{2,90}", re.MULTILINE)
-MAX_UUENCODED_BYTES = 16 * 1024**2
+_UU_LINE = re.compile(rb"^[ -`]{3,90}", re.MULTILINE)
+MAX_UUENCODED_BYTES = 8 * 1024**2
 """Beyond it the text is kept as it is: a line at a time is slow."""
 
 _NOT_BASE64 = bytes(
@@ -44,7 +44,7 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def to_text(data: bytes, charset: str | None = None) -> str:
+def to_text(data: bytes | bytearray, charset: str | None = None) -> str:
     """Decode by the declared charset, else as UTF-8, else with replacements; never fail."""
     declared = _codec(charset)
     for codec in filter(None, (declared, "utf-8")):
@@ -72,7 +72,7 @@ def _codec(charset: str | None) -> str | None:
     return None
 
 
-def header_text(raw: bytes) -> str:
+def header_text(raw: bytes | bytearray) -> str:
     """Decode and unfold the value of a header, with its encoded words as they are."""
     return _FOLD.sub(" ", to_text(raw)).strip()
 
@@ -128,11 +128,13 @@ def _from_uu(data: bytes) -> bytes:
     if begin is None or len(data) > MAX_UUENCODED_BYTES:
         return data
     end = data.find(b"\nend", begin.end() - 1)
-    lines = _UU_LINE.findall(data, begin.end(), end if end >= 0 else len(data))
-    return b"".join(map(_uu_line, lines))
+    decoded = bytearray()
+    for line in _UU_LINE.finditer(data, begin.end(), end if end >= 0 else len(data)):
+        decoded += _uu_line(line[0])
+    return bytes(decoded)
 
 
 def _uu_line(line: bytes) -> bytes:
     length = (line[0] - 32) & 63
-    needed = 1 + (length + 2) // 3 * 4
+    needed = (length * 4 + 5) // 3  # what follows is padding, or garbage that a2b_uu refuses
     return binascii.a2b_uu(line[:needed])
