@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 MAX_PARTS = 1000
 MAX_DEPTH = 30
-MAX_HEADER_BYTES = 1024**2
+MAX_HEADER_BYTES = 512 * 1024
 MAX_BOUNDARY = 200
-MAX_SCANNED = 512 * 1024**2
+MAX_SCANNED = 384 * 1024**2
 """Bytes looked through for boundaries, each level anew: a second's work."""
 
 _START = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*")

@@ -31,8 +31,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE)
 _UU_LINE = re.compile(rb"^[ -`]{3,90}", re.MULTILINE)
-MAX_UUENCODED_BYTES = 8 * 1024**2
-"""Beyond it the text is kept as it is: a line at a time is slow."""
+MAX_UU_LINES = 400_000
+"""Twenty megabytes in lines of the usual length; beyond it the text is kept as it is."""
 
 _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
@@ -125,7 +125,7 @@ def decode_transfer(data: memoryview, encoding: str) -> bytes:
 
 def _from_uu(data: bytes) -> bytes:
     begin = _UU_BEGIN.search(data)
-    if begin is None or len(data) > MAX_UUENCODED_BYTES:
+    if begin is None or data.count(b"\n") > MAX_UU_LINES:
         return data
     end = data.find(b"\nend", begin.end() - 1)
     decoded = bytearray()
