@@ -53,7 +53,7 @@ def test_nul_becomes_visible() -> None:
     ("header", "text"),
     [
         ("plain", "plain"),
-        ("=?utf-8?Q?caf=C3=A9?= open", "café open"),
+        ("=?utf-8?Q?J=C3=B6rn?= is here", "Jörn is here"),
         ("=?utf-8?B?bmHDr3Y=?= =?utf-8?B?w6k=?=", "naïvé"),
         ("=?utf-8?B?bmHDr3bD?= =?utf-8?B?qQ==?=", "naïvé"),
         ("=?utf-8?Q?a?= =?iso-8859-1?Q?=E9?=", "aé"),
