@@ -19,7 +19,7 @@ from mailvault.store.options import Patience, boto_client, bucket_name
 if TYPE_CHECKING:
     from mailvault.config import Settings
 
-_PATIENCE = Patience(connect=3, request=4, retries=1, total=8)
+_PATIENCE = Patience(connect=3, request=3, retries=1, total=8)
 
 _HINTS: dict[type[PartError], str] = {
     StoreUnreachableError: "check S3_ENDPOINT, and that the store runs",
