@@ -18,7 +18,7 @@ $(INSTALLED): requirements.lock
 	touch $@
 
 $(EXTENSION): $(INSTALLED) pyproject.toml Cargo.toml Cargo.lock rust_ext/Cargo.toml $(wildcard rust_ext/src/*.rs)
-	$(BIN)/maturin develop --release --locked --quiet --skip-install-deps
+	$(BIN)/maturin develop --release --locked --quiet
 	touch $@
 
 .PHONY: install
@@ -66,5 +66,5 @@ bench: $(EXTENSION) ## Time the whole road over 100,000 seeded emails
 .PHONY: lock
 lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-		--extra demo --group dev pyproject.toml -o requirements.lock \
+		--extra demo --extra dev pyproject.toml -o requirements.lock \
 		--custom-compile-command 'make lock'

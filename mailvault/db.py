@@ -42,7 +42,10 @@ def _dsn(settings: Settings) -> str:
     dsn = settings.database_url.get_secret_value()
     try:
         return psycopg.conninfo.make_conninfo(
-            dsn, connect_timeout=CONNECT_TIMEOUT, fallback_application_name="mailvault"
+            dsn,
+            connect_timeout=CONNECT_TIMEOUT,
+            fallback_application_name="mailvault",
+            client_encoding="utf8",  # a database in SQL_ASCII would answer in bytes
         )
     except psycopg.ProgrammingError:
         # libpq's own words may repeat the password.

@@ -1,4 +1,4 @@
-"""Real servers for the tests: PostgreSQL and S3 from wheels, or those that the environment names."""
+"""Real servers for the tests: from wheels, or those that the environment names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import uuid
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import boto3
@@ -15,16 +17,19 @@ from botocore.config import Config
 from psycopg import sql
 
 from tests.application import Application
+from tests.program import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
     from deploy import embedded
+
+
+UPLOADERS = ["rust", "boto3"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Bucket:
     environment: dict[str, str]
     client: S3Client
 
-    def keys(self) -> list[str]:
+    def listing(self) -> list[str]:
         """All keys, in order."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
@@ -56,17 +61,15 @@ def _only_our_settings() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres(
-    tmp_path_factory: pytest.TempPathFactory, _given_environment: dict[str, str]
-) -> Iterator[str]:
+def postgres(_given_environment: dict[str, str]) -> Iterator[str]:
     """DSN of a server on which databases may be made."""
     given = _given_environment.get("DATABASE_URL")
     if given:
         yield given
         return
-    directory = tmp_path_factory.mktemp("postgres")
-    yield embedded.start_postgres(directory)
-    embedded.stop_postgres(directory)
+    with TemporaryDirectory(prefix="mailvault-postgres-") as directory:
+        yield embedded.start_postgres(Path(directory))
+        embedded.stop_postgres(Path(directory))
 
 
 @pytest.fixture(scope="session")
@@ -88,19 +91,18 @@ def database(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def store(
-    tmp_path_factory: pytest.TempPathFactory, _given_environment: dict[str, str]
-) -> Iterator[dict[str, str]]:
+def store(_given_environment: dict[str, str]) -> Iterator[dict[str, str]]:
     """Settings of an S3 server on which buckets may be made."""
     names = ("S3_ENDPOINT", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     if _given_environment.get("S3_ENDPOINT"):
         yield {name: _given_environment.get(name, "") for name in names}
         return
-    server = embedded.S3Server(tmp_path_factory.mktemp("s3"))
-    server.start()
-    everything = embedded.environment("", server.endpoint)
-    yield {name: everything[name] for name in names}
-    server.stop()
+    with TemporaryDirectory(prefix="mailvault-s3-") as directory:
+        server = embedded.S3Server(Path(directory))
+        server.start()
+        everything = embedded.environment("", server.endpoint)
+        yield {name: everything[name] for name in names}
+        server.stop()
 
 
 @pytest.fixture
@@ -118,7 +120,7 @@ def bucket(store: dict[str, str]) -> Iterator[Bucket]:
     client.create_bucket(Bucket=name)
     found = Bucket(name, {**store, "S3_BUCKET": name}, client)
     yield found
-    for key in found.keys():
+    for key in found.listing():
         client.delete_object(Bucket=name, Key=key)
     client.delete_bucket(Bucket=name)
     client.close()
@@ -132,3 +134,11 @@ def application(database: str, tmp_path: Path) -> Iterator[Application]:
     application = Application(database, root)
     yield application
     application.connection.close()
+
+
+@pytest.fixture
+def program(application: Application, bucket: Bucket, tmp_path: Path) -> Program:
+    """mailvault, between an initialised application and an empty bucket."""
+    directory = tmp_path / "cwd"
+    directory.mkdir()
+    return Program(directory, {**application.environment(), **bucket.environment})

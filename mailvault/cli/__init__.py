@@ -1,1 +1,69 @@
 """The command line: one file per command; each parses, calls and prints."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import psycopg
+
+from mailvault import __version__
+from mailvault.cli.enqueue import enqueue
+from mailvault.cli.failed import failed, retry
+from mailvault.cli.import_ import import_
+from mailvault.cli.init import init
+from mailvault.cli.seed import seed
+from mailvault.cli.status import status
+from mailvault.cli.work import work
+from mailvault.config import load_settings
+from mailvault.db import unreachable
+from mailvault.errors import MailvaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.pass_context
+def mailvault(context: click.Context) -> None:
+    """Move email bodies and attachments out of PostgreSQL and local disk into S3.
+
+    \b
+    mailvault enqueue --all        what to move
+    mailvault work -j 16           move it
+    mailvault status               how far
+    mailvault retry --reset        again, what failed
+    """
+    context.obj = load_settings()
+
+
+for command in (init, seed, import_, enqueue, work, status, failed, retry):
+    mailvault.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: errors of ours become a line, a hint and an exit code."""
+    try:
+        code = mailvault.main(arguments, prog_name="mailvault", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        code = 130
+    except psycopg.OperationalError as error:
+        code = _complain(unreachable(error))
+    except psycopg.Error as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        code = _complain(MailvaultError(f"PostgreSQL refuses: {said}"))
+    except MailvaultError as error:
+        code = _complain(error)
+    sys.exit(code)
+
+
+def _complain(error: MailvaultError) -> int:
+    click.echo(f"mailvault: {error}", err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+    return error.exit_code

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mailvault.cli.progress import progress_bar
 from mailvault.db import connect
 from mailvault.source.importer import import_mail
 from mailvault.source.mailbox import Skipped, find_files
@@ -48,18 +48,20 @@ def import_(
     \b
     Example:
       mailvault import ~/Maildir archive.mbox letter.eml
-    """  # noqa: D301  # \b keeps click from joining the lines
+    """
     console = Console(stderr=True)
-    with connect(settings) as connection, _progress(console) as progress:
-        total = _size(paths) if console.is_terminal else None
-        task = progress.add_task("importing", total=total)
+    total = _size(paths) if console.is_terminal else None
+    with (
+        connect(settings) as connection,
+        progress_bar(console, "importing", total=total, in_bytes=True) as advance,
+    ):
         summary = import_mail(
             connection,
             directory or settings.migration_files_root,
             paths,
             max_size=max_size * 1024**2,
             on_skip=lambda skipped: _name(console, skipped),
-            on_read=lambda size: progress.advance(task, size),
+            on_read=advance,
         )
     click.echo(
         f"imported {summary.emails:,} emails and {summary.attachments:,} attachments, "
@@ -67,18 +69,6 @@ def import_(
     )
     if summary.skipped:
         click.get_current_context().exit(1)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _size(paths: tuple[Path, ...]) -> int:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mailvault.cli.progress import progress_bar
 from mailvault.db import connect
 from mailvault.source.seed import seed_mail
 
@@ -77,32 +77,22 @@ def seed(
     \b
     Example:
       mailvault seed --emails 100000 --attachments 0-3 --files ./files
-    """  # noqa: D301  # \b keeps click from joining the lines
+    """
     console = Console(stderr=True)
     started = time.monotonic()
-    with connect(settings) as connection, _progress(console) as progress:
-        task = progress.add_task("seeding", total=emails)
+    with (
+        connect(settings) as connection,
+        progress_bar(console, "seeding", total=emails) as advance,
+    ):
         done = seed_mail(
             connection,
             directory or settings.migration_files_root,
             emails=emails,
             attachments=attachments,
             number=number,
-            on_added=lambda count: progress.advance(task, count),
+            on_added=advance,
         )
     click.echo(
         f"seeded {emails:,} emails and {done.attachments:,} attachments "
         f"({decimal(done.size)}) in {time.monotonic() - started:.0f} s"
-    )
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
     )

@@ -28,6 +28,9 @@ where
     and p.kind = %(kind)s
     and p.part_key = %(part_key)s;
 
+-- name: has_files
+select exists (select from mailvault.source_part as p where not p.in_table);
+
 -- name: resolve_table
 -- The table that a name means on this search path, and how its schema is called.
 select n.nspname, c.relname, c.oid

@@ -43,7 +43,7 @@ def test_an_interrupted_batch_goes_on_where_it_was(application: Application) -> 
     assert batch is not None
     chunks = batches.dispatch(batch, 100)
     assert [next(chunks), next(chunks)] == [100, 200]
-    chunks.close()
+    del chunks
 
     again = batches.find(batch.id)
     assert (again.state, again.total, again.dispatched) == ("enqueuing", 1000, 200)

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 
 def body_only(**changes: object) -> Mapping:
-    part = {"kind": "body", "table": "letters", "key": "id", "email": "id", "content": "words"}
-    part["write_back"] = {"stored_at_key": "object_key"}
+    part = {
+        "kind": "body",
+        "table": "letters",
+        "key": "id",
+        "email": "id",
+        "content": "words",
+        "write_back": {"stored_at_key": "object_key"},
+    }
     email = {"table": "letters", "key": "id", **changes}
     return Mapping.model_validate({"email": email, "part": [part]})
 
@@ -41,7 +47,7 @@ def test_a_file_with_settings_alone_leaves_the_mapping_as_it_is(tmp_path: Path) 
     [
         ("[email", "mailvault.toml: Expected"),
         ('[email]\ntable = "a"\n', r"email.key: Field required"),
-        ('[email]\ntable = "a"\nkey = "b"\ntabel = "c"\n', "email.tabel: Extra inputs"),
+        ('[email]\ntable = "a"\nkey = "b"\ncolour = "c"\n', "email.colour: Extra inputs"),
         (
             '[email]\ntable="a"\nkey="b"\n[[part]]\nkind="k"\ntable="a"\nkey="b"\nemail="b"\n',
             "name either content or path",

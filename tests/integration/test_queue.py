@@ -56,7 +56,8 @@ def stored(lease: Lease, content: bytes = b"x") -> StoredPart:
 def lose(application: Application, outbox: Outbox) -> None:
     """Move the worker's last heartbeat into the past, as if the clock had gone on without it."""
     application.connection.execute(
-        "update mailvault.worker set heartbeat_at = heartbeat_at - interval '1 hour' where id = %s",
+        "update mailvault.worker "
+        "set heartbeat_at = heartbeat_at - interval '1 hour' where id = %s",
         [outbox.worker_id],
     )
 

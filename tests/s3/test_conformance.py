@@ -59,7 +59,7 @@ def test_what_is_there_already_counts_as_stored(uploads: Uploads, size: int) -> 
         second = uploads.store(part(given))
         assert not second.created
         assert (second.key, second.sha256, second.etag) == (first.key, first.sha256, first.etag)
-    assert uploads.bucket.keys() == ["a/b/name.ext"]
+    assert uploads.bucket.listing() == ["a/b/name.ext"]
 
 
 @pytest.mark.parametrize("size", [10, 2 * PART_SIZE])
@@ -90,14 +90,14 @@ def test_a_key_that_a_client_would_change_is_refused(uploads: Uploads) -> None:
         error = outcomes[number].error
         assert error is not None, key
         assert error.reason == "store_refused", key
-    assert uploads.bucket.keys() == []
+    assert uploads.bucket.listing() == []
 
 
 def test_a_key_arrives_as_it_is(uploads: Uploads) -> None:
     keys = ["ü/ä b+c%2F~@$&=:,;'()!.txt", "k" * 255, "a/.b", "a b", "emails/00/a%252Fb.html"]
     outcomes = uploads.run([part(b"abc", key=key, number=n) for n, key in enumerate(keys)])
     assert [(end := outcomes[n].stored) and end.key for n in range(len(keys))] == keys
-    assert uploads.bucket.keys() == sorted(keys)
+    assert uploads.bucket.listing() == sorted(keys)
 
 
 def test_a_header_that_is_not_one_line_of_ascii_is_refused(uploads: Uploads) -> None:
@@ -151,14 +151,14 @@ def test_many_parts_at_once(uploads: Uploads) -> None:
         assert stored is not None
         assert (stored.key, stored.size) == (f"n/{number}", len(body))
         assert stored.sha256 == hashlib.sha256(body).digest()
-    assert len(uploads.bucket.keys()) == len(parts)
+    assert len(uploads.bucket.listing()) == len(parts)
 
 
 def test_equal_keys_in_flight_end_in_one_object_each(uploads: Uploads) -> None:
     parts = [part(b"same", number=number) for number in range(8)]
     parts += [part(b"else", number=number) for number in range(8, 16)]
     outcomes = uploads.run(parts)
-    assert len(uploads.bucket.keys()) == 2
+    assert len(uploads.bucket.listing()) == 2
     for given in parts:
         stored = outcomes[given.number].stored
         assert stored is not None
@@ -204,7 +204,7 @@ def test_giving_up_leaves_nothing_behind(uploads: Uploads) -> None:
     assert not list_uploads(Bucket=uploads.bucket.name).get("Uploads")
     given_up = 6 - len(uploader.completed(0))
     assert given_up > 0
-    assert len(uploads.bucket.keys()) == 6 - given_up
+    assert len(uploads.bucket.listing()) == 6 - given_up
 
 
 def test_a_part_that_fails_leaves_nothing_behind(uploads: Uploads) -> None:
@@ -222,4 +222,4 @@ def test_a_part_that_fails_leaves_nothing_behind(uploads: Uploads) -> None:
     assert outcome.error is not None
     assert outcome.error.reason == "file_changed"
     assert not list_uploads(Bucket=uploads.bucket.name).get("Uploads")
-    assert uploads.bucket.keys() == []
+    assert uploads.bucket.listing() == []

@@ -91,7 +91,7 @@ def test_what_stays_in_the_root_is_read(uploads: Uploads, tree: Path) -> None:
 
 def test_what_does_not_is_refused(uploads: Uploads, tree: Path) -> None:
     outcomes = uploads.run(numbered(tree, REFUSED))
-    assert uploads.bucket.keys() == []
+    assert uploads.bucket.listing() == []
     for number, (path, (reason, said)) in enumerate(REFUSED.items()):
         error = outcomes[number].error
         assert error is not None, path

@@ -32,7 +32,7 @@ def silent() -> Iterator[str]:
 
 def test_a_good_bucket_is_left_as_it_was(bucket: Bucket) -> None:
     probe(settings(bucket))
-    assert bucket.keys() == []
+    assert bucket.listing() == []
 
 
 @pytest.mark.parametrize(

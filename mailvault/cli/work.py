@@ -1,0 +1,76 @@
+"""`mailvault work`: move mail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import click
+from rich.console import Console
+
+from mailvault.cli.live import live_progress
+from mailvault.cli.log import log_to
+from mailvault.config import UploaderChoice
+
+if TYPE_CHECKING:
+    from mailvault.config import Settings
+
+
+@click.command()
+@click.option(
+    "-j",
+    "--concurrency",
+    type=click.IntRange(1, 4096),
+    help="Emails in flight in each process.  [default: MIGRATION_WORKERS, 16]",
+)
+@click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option("--drain", is_flag=True, help="End when nothing is left to do.")
+@click.option("--max-jobs", type=click.IntRange(min=1), help="End each process after so many.")
+@click.option(
+    "--uploader",
+    type=click.Choice(get_args(UploaderChoice)),
+    default="auto",
+    show_default=True,
+    help="auto takes rust where the extension is there.",
+)
+@click.pass_obj
+def work(  # noqa: PLR0913  # one parameter per flag
+    settings: Settings,
+    *,
+    concurrency: int | None,
+    processes: int,
+    drain: bool,
+    max_jobs: int | None,
+    uploader: UploaderChoice,
+) -> None:
+    """Move what was enqueued, and wait for more until told to stop.
+
+    SIGTERM or Ctrl-C: finish what is in flight, give the rest back, end. A second one: at once.
+
+    \b
+    Examples:
+      mailvault work -j 16
+      mailvault work -j 32 --processes 4 --drain
+    """
+    # The store's libraries take a third of a second to import, which only this command needs.
+    from mailvault.worker.process import WorkOptions, run_worker  # noqa: PLC0415
+    from mailvault.worker.processes import run_processes  # noqa: PLC0415
+    from mailvault.worker.stop import Stop  # noqa: PLC0415
+
+    options = WorkOptions(
+        concurrency=concurrency or settings.migration_workers,
+        uploader=uploader,
+        drain=drain,
+        max_jobs=max_jobs,
+    )
+    stop = Stop()
+    stop.listen_to_signals()
+    console = Console(stderr=True)
+    log_to(console)
+    with live_progress(settings, console):
+        if processes == 1:
+            result = run_worker(settings, options, stop, child=False)
+            code = 1 if result.dead else 0
+        else:
+            code = run_processes(settings, options, stop, processes, log_to)
+    if code:
+        raise click.exceptions.Exit(code)

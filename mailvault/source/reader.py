@@ -1,0 +1,153 @@
+"""Reads mail from the application's tables, through the views that init made of the mapping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mailvault.db import query
+from mailvault.errors import ConfigError, FileMissingError, SourceError
+from mailvault.models import Part, SourceFile
+from mailvault.source.bodies import SLICE, BodyReader
+from mailvault.source.media import media_type, sniff
+from mailvault.store import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg_pool import ConnectionPool
+
+SNIFFED = 512
+"""Bytes of a body that tell whether it is HTML."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePart:
+    """One body or attachment as the source describes it, without its bytes.
+
+    Attributes:
+        email_key: The email's key, as text.
+        kind: The mapping's name for this sort of part.
+        part_key: The key of the row that has it, as text.
+        size: Bytes, as far as the source knows.
+        in_table: Whether the bytes are in the table; otherwise they are in a file.
+        path: Where that file is, below the root; None if the row does not say.
+        filename: The name it had in the mail.
+        content_type: The type that the source gives it.
+    """
+
+    email_key: str
+    kind: str
+    part_key: str
+    size: int | None
+    in_table: bool
+    path: str | None
+    filename: str | None
+    content_type: str | None
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """How many bytes a process needs to hand this part to an uploader."""
+        return self.size or 0 if self.in_memory else 0
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the bytes are handed over in memory, not by way of a file."""
+        return self.in_table and (self.size or 0) <= SLICE
+
+
+class SourceReader:
+    """Turns descriptions into parts for an uploader."""
+
+    def __init__(self, pool: ConnectionPool, files_root: Path) -> None:
+        self._pool = pool
+        self._bodies = BodyReader(pool)
+        self._files_root = str(files_root.absolute())
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        self._bodies.close()
+
+    def check_root(self) -> None:
+        """Make sure that the directory of the files is there, if the source has any.
+
+        Raises:
+            ConfigError: It is not; without this check every attachment would seem to be missing.
+        """
+        if Path(self._files_root).is_dir():
+            return
+        with self._pool.connection() as connection:
+            row = connection.execute(query("source", "has_files")).fetchone()
+        if row is not None and row[0]:
+            raise ConfigError(
+                f"MIGRATION_FILES_ROOT: there is no directory {self._files_root}",
+                hint="set it to the directory that the paths of attachments start from",
+            )
+
+    def describe(self, email_keys: Sequence[str]) -> dict[str, list[SourcePart]]:
+        """Return the parts of each email; an email without any has an empty list."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(
+                query("source", "describe"), {"email_keys": list(email_keys)}
+            ).fetchall()
+        parts = (SourcePart(*row) for row in rows)
+        found = {key: list(group) for key, group in groupby(parts, lambda part: part.email_key)}
+        return {key: found.get(key, []) for key in email_keys}
+
+    def read(self, wanted: Sequence[tuple[int, SourcePart]]) -> list[Part | SourceError]:
+        """Make each numbered description into a part, or say why its bytes cannot be had."""
+        in_memory = [part for _, part in wanted if part.in_memory]
+        bodies = self._bodies.read_group(in_memory) if in_memory else {}
+        parts: list[Part | SourceError] = []
+        for number, part in wanted:
+            if not part.in_table:
+                parts.append(self._attachment(number, part))
+                continue
+            content = bodies[part] if part in bodies else self._bodies.spool(number, part)
+            parts.append(
+                content if isinstance(content, SourceError) else self._body(number, part, content)
+            )
+        return parts
+
+    def discard(self, number: int) -> None:
+        """Let go of what was kept for a part until its upload ended."""
+        self._bodies.discard(number)
+
+    def _body(self, number: int, part: SourcePart, content: bytes | SourceFile) -> Part:
+        content_type = part.content_type or sniff(_head(content))
+        return self._as_part(
+            number, part, keys.body_key(part.email_key, content_type), content, content_type
+        )
+
+    def _attachment(self, number: int, part: SourcePart) -> Part | FileMissingError:
+        if not part.path:
+            return FileMissingError(f"{part.kind} {part.part_key} names no file")
+        return self._as_part(
+            number,
+            part,
+            keys.attachment_key(part.part_key, part.filename),
+            SourceFile(self._files_root, part.path),
+            media_type(part.content_type, part.filename),
+        )
+
+    @staticmethod
+    def _as_part(
+        number: int, part: SourcePart, key: str, content: bytes | SourceFile, content_type: str
+    ) -> Part:
+        return Part(
+            number=number,
+            key=key,
+            content=content,
+            content_type=content_type,
+            disposition=keys.content_disposition(part.filename),
+            metadata=keys.metadata(part.email_key, part.kind, part.part_key),
+        )
+
+
+def _head(content: bytes | SourceFile) -> bytes:
+    if isinstance(content, bytes):
+        return content[:SNIFFED]
+    with (Path(content.root) / content.path).open("rb") as file:
+        return file.read(SNIFFED)

@@ -1,0 +1,80 @@
+"""The worker's heartbeat, and the reaper that rides on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mailvault.queue.outbox import Hold, Outbox
+    from mailvault.worker.stop import Stop
+
+BEAT = 5.0
+"""Seconds between heartbeats."""
+
+STALE = timedelta(seconds=20)
+"""After this long without a heartbeat a worker is lost: four beats, so that one may be late."""
+
+log = logging.getLogger(__name__)
+
+
+class Heart:
+    """A thread that tells how the worker is, and takes back what lost workers left behind.
+
+    It beats at intervals, and at once when `changed` is set.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        vital_signs: Callable[[], tuple[str, int, Hold | None]],
+        stop: Stop,
+        changed: threading.Event,
+        *,
+        child: bool,
+    ) -> None:
+        self._outbox = outbox
+        self._vital_signs = vital_signs
+        self._stop = stop
+        self._parent = os.getppid() if child else None
+        self._changed = changed
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+
+    def start(self) -> None:
+        """Start to beat."""
+        self._thread.start()
+
+    def end(self, state: str) -> None:
+        """Stop to beat, with a last word."""
+        self._ended = True
+        self._changed.set()
+        self._thread.join()
+        self._outbox.heartbeat(state, 0, None)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._outbox.heartbeat(*self._vital_signs())
+                reaped = self._outbox.reap(STALE)
+                if reaped:
+                    log.warning("took back %d jobs of lost workers", reaped)
+            except (psycopg.Error, PoolTimeout) as error:
+                said = (str(error).splitlines() or [type(error).__name__])[0]
+                log.warning("heartbeat: %s", said)
+            self._changed.wait(BEAT)
+            self._changed.clear()
+            if self._ended:
+                return
+            if self._parent not in (None, os.getppid()):
+                log.error("the process that started this worker is gone; stopping")
+                self._parent = None
+                self._stop.request()

@@ -1,0 +1,58 @@
+"""One job in a worker's hands, from its lease to the outcome of its last part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mailvault.queue.outbox import Failure, StoredPart
+
+if TYPE_CHECKING:
+    from mailvault.errors import PartError
+    from mailvault.models import Outcome
+    from mailvault.queue.outbox import Lease
+    from mailvault.source.reader import SourcePart
+
+MESSAGE_LIMIT = 1000
+"""Characters of an error that are kept."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A lease, the parts it is about, and what came of them so far."""
+
+    lease: Lease
+    parts: list[SourcePart]
+    stored: list[StoredPart] = field(default_factory=list)
+    errors: list[tuple[SourcePart, PartError]] = field(default_factory=list)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every part has its outcome."""
+        return len(self.stored) + len(self.errors) == len(self.parts)
+
+    @property
+    def systemic_error(self) -> PartError | None:
+        """The first error that is the system's fault: then no attempt is counted."""
+        return next((error for _, error in self.errors if error.systemic), None)
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """Bytes that this job takes while it is with the uploader."""
+        return sum(part.bytes_in_memory for part in self.parts)
+
+    def note(self, part: SourcePart, content_type: str, outcome: Outcome) -> None:
+        """Take down how the upload of a part ended."""
+        if outcome.stored is not None:
+            self.stored.append(StoredPart(part.kind, part.part_key, content_type, outcome.stored))
+        else:
+            assert outcome.error is not None
+            self.errors.append((part, outcome.error))
+
+    def failure(self) -> Failure:
+        """Sum the errors up: the one that no further attempt can mend goes first."""
+        part, error = min(self.errors, key=lambda noted: noted[1].retryable)
+        message = f"{part.kind} {part.part_key}: {error}"
+        if len(self.errors) > 1:
+            message += f" (and {len(self.errors) - 1} more)"
+        return Failure(error.reason, message[:MESSAGE_LIMIT], error.retryable)

@@ -1,0 +1,225 @@
+"""The loop: claim, read, submit, collect, settle, so overlapped that the store never waits."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mailvault.errors import PartError
+from mailvault.models import Outcome
+from mailvault.worker.job import Job
+
+if TYPE_CHECKING:
+    import threading
+
+    from mailvault.queue.outbox import Hold, Lease, Outbox
+    from mailvault.source.reader import SourcePart, SourceReader
+    from mailvault.store.uploader import Uploader
+    from mailvault.worker.breaker import Breaker
+    from mailvault.worker.patience import Patience
+    from mailvault.worker.settle import Settler
+    from mailvault.worker.stop import Stop
+
+AHEAD = 4
+"""Jobs held for each one that may be in upload: read ahead, or waiting to be settled."""
+
+POLL = 1.0
+"""Seconds after which an idle worker looks for jobs without having been told."""
+
+TICK = 0.05
+"""Seconds to wait for an outcome before looking at everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """How much to do at once, and when to end.
+
+    Attributes:
+        concurrency: Emails in flight.
+        body_bytes: Bytes of bodies that may be in memory.
+        drain: End when nothing is left to do.
+        max_jobs: End after so many jobs.
+    """
+
+    concurrency: int
+    body_bytes: int
+    drain: bool = False
+    max_jobs: int | None = None
+
+
+class Loop:
+    """Moves mail until it is asked to stop; owns no transaction while anything uploads."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  # the stations of the road
+        self,
+        outbox: Outbox,
+        reader: SourceReader,
+        uploader: Uploader,
+        settler: Settler,
+        breaker: Breaker,
+        patience: Patience,
+        stop: Stop,
+        changed: threading.Event,
+        options: LoopOptions,
+    ) -> None:
+        self._outbox = outbox
+        self._reader = reader
+        self._uploader = uploader
+        self._settler = settler
+        self._breaker = breaker
+        self._patience = patience
+        self._stop = stop
+        self._changed = changed
+        self._options = options
+        self._numbers = itertools.count(1)
+        self._claimed: deque[Job] = deque()
+        self._uploading: dict[int, tuple[Job, SourcePart, str]] = {}
+        self._jobs_uploading = 0
+        self._bytes_uploading = 0
+        self._taken = 0
+        self._idle = False
+
+    def vital_signs(self) -> tuple[str, int, Hold | None]:
+        """Return the state, the jobs in hand and what holds the worker; safe from any thread."""
+        hold = self._breaker.hold
+        if self._stop.requested.is_set():
+            return "stopping", self._in_hand, None
+        state = "held" if hold else "idle" if self._idle else "running"
+        return state, self._in_hand, hold
+
+    @property
+    def _in_hand(self) -> int:
+        return len(self._claimed) + self._jobs_uploading + self._settler.pending
+
+    def run(self) -> None:
+        """Work until there is nothing left to do, as the options say, or the worker must stop.
+
+        Whatever is in hand when it ends, for whatever reason, is given back uncounted.
+        """
+        try:
+            while not self._stop.at_once and self._go_on():
+                self._collect(TICK)
+                if self._settler.due or not self._uploading:
+                    self._settler.settle()
+                if self._breaker.hold is not None:
+                    self._hold_out()
+                elif not self._stop.requested.is_set():
+                    self._claim()
+                    self._submit()
+        finally:
+            self._end()
+
+    def _go_on(self) -> bool:
+        if self._uploading or self._settler.pending:
+            return True
+        return not (self._stop.requested.is_set() or self._exhausted)
+
+    @property
+    def _exhausted(self) -> bool:
+        return self._options.max_jobs is not None and self._taken >= self._options.max_jobs
+
+    def _claim(self) -> None:
+        room = AHEAD * self._options.concurrency - self._in_hand
+        if self._options.max_jobs is not None:
+            room = min(room, self._options.max_jobs - self._taken)
+        # Small claims cost as much as large ones: wait until one is worth while.
+        if room < self._options.concurrency and (room <= 0 or self._in_hand):
+            return
+        leases = self._patience.insist(lambda: self._outbox.claim(room))
+        self._taken += len(leases)
+        if leases:
+            self._set_idle(False)
+            self._describe(leases)
+        elif not self._in_hand:
+            self._rest()
+
+    def _describe(self, leases: list[Lease]) -> None:
+        keys = [lease.email_key for lease in leases]
+        found = self._patience.insist(lambda: self._reader.describe(keys))
+        self._claimed.extend(Job(lease, found[lease.email_key]) for lease in leases)
+
+    def _rest(self) -> None:
+        if self._options.drain and self._patience.insist(self._outbox.is_drained):
+            self._stop.request()
+            return
+        self._set_idle(True)
+        self._patience.insist(lambda: self._outbox.wait_for_work(POLL))
+
+    def _set_idle(self, idle: bool) -> None:
+        # Told at once: an enqueuer sends its hint only if it sees somebody idle.
+        if idle != self._idle:
+            self._idle = idle
+            self._changed.set()
+
+    def _submit(self) -> None:
+        """Hand claimed jobs to the uploader, as many as the budget of bytes lets through."""
+        jobs = []
+        while self._claimed:
+            size = self._claimed[0].bytes_in_memory
+            if self._bytes_uploading and self._bytes_uploading + size > self._options.body_bytes:
+                break
+            jobs.append(self._claimed.popleft())
+            self._bytes_uploading += size
+        if not jobs:
+            return
+        wanted = []
+        for job in jobs:
+            self._jobs_uploading += 1
+            for part in job.parts:
+                number = next(self._numbers)
+                wanted.append((number, part))
+                self._uploading[number] = (job, part, "")
+            if job.finished:
+                self._finish(job)  # an email with nothing to store
+        ready = []
+        for (number, part), read in zip(
+            wanted, self._patience.insist(lambda: self._reader.read(wanted)), strict=True
+        ):
+            if isinstance(read, PartError):
+                self._take(Outcome(number, error=read))
+            else:
+                self._uploading[number] = (self._uploading[number][0], part, read.content_type)
+                ready.append(read)
+        self._uploader.submit(ready)
+
+    def _collect(self, timeout: float) -> None:
+        if self._uploading:
+            for outcome in self._uploader.completed(timeout):
+                self._take(outcome)
+
+    def _take(self, outcome: Outcome) -> None:
+        job, part, content_type = self._uploading.pop(outcome.number)
+        self._reader.discard(outcome.number)
+        job.note(part, content_type, outcome)
+        if outcome.stored is not None:
+            self._breaker.succeeded()
+        if job.finished:
+            self._finish(job)
+
+    def _finish(self, job: Job) -> None:
+        self._jobs_uploading -= 1
+        self._bytes_uploading -= job.bytes_in_memory
+        self._settler.add(job)
+        if job.systemic_error is not None:
+            self._taken -= 1
+            self._breaker.trip(job.systemic_error)
+            self._changed.set()
+
+    def _hold_out(self) -> None:
+        """Give back what is not in upload; once nothing is, wait for the fault to go."""
+        self._settler.give_back(job.lease for job in self._claimed)
+        self._taken -= len(self._claimed)
+        self._claimed.clear()
+        if not self._uploading:
+            self._settler.settle()
+            self._breaker.wait_until_closed()
+
+    def _end(self) -> None:
+        self._uploader.close(abort=bool(self._uploading))
+        self._collect(0)
+        unfinished = {job.lease.job_id: job.lease for job, _, _ in self._uploading.values()}
+        self._settler.give_back(unfinished.values())
+        self._settler.give_back(job.lease for job in self._claimed)
+        self._settler.settle()

@@ -1,0 +1,60 @@
+"""Trying again while PostgreSQL is away."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+import psycopg
+from psycopg_pool import PoolTimeout
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_random_exponential,
+)
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+LONGEST_WAIT = 10.0
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Patience:
+    """Repeats a call to the database until it is answered or the worker is asked to stop.
+
+    Every such call is fenced by tokens or harmless to repeat. Deadlocks, serialization failures
+    and lock time-outs are among what is repeated.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._retrying = Retrying(
+            retry=retry_if_exception_type((psycopg.OperationalError, PoolTimeout)),
+            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_WAIT),
+            stop=stop_when_event_set(stop),
+            sleep=sleep_using_event(stop),
+            before_sleep=self._tell,
+            reraise=True,
+        )
+
+    def insist(self, call: Callable[[], T]) -> T:
+        """Call until there is an answer.
+
+        Raises:
+            psycopg.OperationalError: There was none, and the worker is to stop.
+            psycopg.Error: Any other error, at once.
+        """
+        return self._retrying(call)
+
+    @staticmethod
+    def _tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        log.warning("PostgreSQL: %s; trying again", said)

@@ -1,0 +1,124 @@
+"""One worker process: opens what the loop needs, runs it, and closes everything again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from mailvault.db import open_pool
+from mailvault.migrate import require_current
+from mailvault.queue.outbox import Outbox, RetryPolicy
+from mailvault.source.reader import SourceReader
+from mailvault.store.open import open_uploader
+from mailvault.store.probe import probe
+from mailvault.worker.breaker import Breaker
+from mailvault.worker.heart import Heart
+from mailvault.worker.loop import Loop, LoopOptions
+from mailvault.worker.patience import Patience
+from mailvault.worker.settle import Settler
+
+if TYPE_CHECKING:
+    from mailvault.config import Settings, UploaderChoice
+    from mailvault.worker.stop import Stop
+
+BODY_SHARE = 16
+UPLOAD_SHARE = 16
+"""Parts of MIGRATION_MEMORY_LIMIT that bodies, and files on their way, may take: a sixteenth each.
+Most of the rest is Python, its libraries, and what PostgreSQL's answers take twice."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOptions:
+    """What `mailvault work` was asked for."""
+
+    concurrency: int
+    uploader: UploaderChoice = "auto"
+    drain: bool = False
+    max_jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkResult:
+    """What a worker did: emails stored, made dead letters, and leases that were lost."""
+
+    processed: int
+    dead: int
+    lost: int
+
+
+def run_worker(settings: Settings, options: WorkOptions, stop: Stop, *, child: bool) -> WorkResult:
+    """Work in this process until there is nothing left or `stop` is requested.
+
+    A `child` also stops when the process that started it is gone.
+
+    Raises:
+        MailvaultError: The database or the store cannot be used; no attempt was counted.
+    """
+    with open_pool(settings, size=3) as pool:
+        with pool.connection() as connection:
+            require_current(connection)
+        limit = settings.migration_memory_limit
+        policy = RetryPolicy(
+            max_attempts=settings.migration_max_attempts,
+            delay=timedelta(seconds=settings.migration_retry_delay),
+            timeout=timedelta(seconds=settings.migration_chunk_timeout),
+        )
+        outbox = Outbox(pool, policy)
+        patience = Patience(stop.requested)
+        settler = Settler(outbox, patience)
+        with closing(SourceReader(pool, settings.migration_files_root)) as reader:
+
+            def check() -> None:
+                reader.check_root()
+                probe(settings)
+
+            check()
+            opened = open_uploader(
+                settings,
+                choice=options.uploader,
+                concurrency=options.concurrency,
+                max_bytes=limit // UPLOAD_SHARE,
+            )
+            changed = threading.Event()
+            loop = Loop(
+                outbox,
+                reader,
+                opened.uploader,
+                settler,
+                Breaker(check, stop.requested),
+                patience,
+                stop,
+                changed,
+                LoopOptions(
+                    concurrency=options.concurrency,
+                    body_bytes=limit // BODY_SHARE,
+                    drain=options.drain,
+                    max_jobs=options.max_jobs,
+                ),
+            )
+            outbox.register(
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                concurrency=options.concurrency,
+                uploader=opened.uploader.name,
+                uploader_reason=opened.reason,
+            )
+            log.info(
+                "worker %d: %d emails in flight, uploader %s (%s)",
+                outbox.worker_id, options.concurrency, opened.uploader.name, opened.reason,
+            )  # fmt: skip
+            heart = Heart(outbox, loop.vital_signs, stop, changed, child=child)
+            heart.start()
+            try:
+                loop.run()
+            finally:
+                heart.end("stopped")
+        return WorkResult(settler.processed, settler.dead, settler.lost)

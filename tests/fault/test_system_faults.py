@@ -1,0 +1,111 @@
+"""Faults of the system in the middle of a run: held, no attempt counted, then on by itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from tests.conftest import UPLOADERS
+from tests.fault.proxy import Proxy
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.application import Application
+    from tests.conftest import Bucket
+    from tests.program import Program
+
+EMAILS = 1000
+
+
+@pytest.fixture
+def line_to_store(bucket: Bucket) -> Iterator[Proxy]:
+    address = urlsplit(bucket.environment["S3_ENDPOINT"])
+    assert address.hostname
+    assert address.port
+    with Proxy(address.hostname, address.port) as proxy:
+        yield proxy
+
+
+def processed(application: Application) -> int:
+    count: int = application.one("select coalesce(sum(processed), 0) from mailvault.tally")
+    return count
+
+
+@pytest.mark.parametrize("uploader", UPLOADERS)
+def test_the_store_goes_away_and_comes_back(
+    application: Application, program: Program, line_to_store: Proxy, uploader: str
+) -> None:
+    application.add_emails(EMAILS)
+    program.run("enqueue", "--all")
+    worker = program.start(
+        "work", "--drain", "-j", "8", "--uploader", uploader,
+        S3_ENDPOINT=f"http://127.0.0.1:{line_to_store.port}",
+    )  # fmt: skip
+    wait_until(lambda: processed(application) > 0, "the first email")
+    line_to_store.cut()
+    held = "select held_reason from mailvault.worker where state = 'held'"
+    wait_until(lambda: application.one(held), "the worker to be held")
+    assert line_to_store.refused > 0
+    shown = json.loads(program.run("status", "--json").stdout)
+    assert shown["hold"]["kind"] == "breaker"
+    assert shown["hold"]["reasons"][0]["signal"] == "store_unreachable"
+    assert shown["eta"]["state"] == "held"
+    assert "held: " in program.run("status").stdout
+
+    line_to_store.mend()
+    said, _ = worker.communicate(timeout=120)
+    assert worker.returncode == 0, said
+    assert processed(application) == EMAILS
+    assert application.one("select count(*) from mailvault.failure") == 0
+    assert application.all("select distinct migration_attempts from emails") == [(1,)]
+    application.reconcile()
+
+
+def test_the_bucket_is_removed_and_made_again(
+    application: Application, bucket: Bucket, program: Program
+) -> None:
+    application.add_emails(EMAILS)
+    program.run("enqueue", "--all")
+    worker = program.start("work", "-j", "4")
+    wait_until(lambda: processed(application) > 0, "the first email")
+    # Seaweed removes a bucket with what is in it; what was stored before is not of interest here.
+    bucket.client.delete_bucket(Bucket=bucket.name)
+    held = "select held_reason from mailvault.worker where state = 'held'"
+    wait_until(lambda: application.one(held), "the worker to be held")
+    assert application.one(held) == "bucket_missing"
+    bucket.client.create_bucket(Bucket=bucket.name)
+    wait_until(lambda: processed(application) == EMAILS, "all emails", timeout=120)
+    worker.terminate()
+    worker.communicate(timeout=30)
+    assert application.one("select count(*) from mailvault.failure") == 0
+    application.reconcile()
+
+
+def test_the_connections_to_postgresql_are_cut(
+    application: Application, program: Program, postgres: str
+) -> None:
+    application.add_emails(EMAILS)
+    program.run("enqueue", "--all")
+    worker = program.start("work", "--drain", "-j", "8")
+    name = application.connection.info.dbname
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        for goal in (1, EMAILS // 3, EMAILS // 2):
+            wait_until(lambda: processed(application) >= goal, f"{goal} emails")  # noqa: B023
+            cut = admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = %s and application_name = 'mailvault'",
+                [name],
+            ).fetchall()
+            assert cut, "no connection was there to be cut"
+    said, _ = worker.communicate(timeout=120)
+    assert worker.returncode == 0, said
+    assert "Traceback" not in said
+    assert processed(application) == EMAILS
+    assert application.one("select count(*) from mailvault.failure") == 0
+    application.reconcile()
