@@ -18,7 +18,7 @@ $(INSTALLED): requirements.lock
 	touch $@
 
 $(EXTENSION): $(INSTALLED) pyproject.toml Cargo.toml Cargo.lock rust_ext/Cargo.toml $(wildcard rust_ext/src/*.rs)
-	$(BIN)/maturin develop --release --locked --quiet
+	PIP_QUIET=1 $(BIN)/maturin develop --release --locked --quiet
 	touch $@
 
 .PHONY: install

@@ -47,11 +47,16 @@ def start_postgres(directory: Path) -> str:
     return uri
 
 
+def postmaster(directory: Path) -> psutil.Process | None:
+    """Return the PostgreSQL server that runs on `directory`, or None."""
+    found = PostmasterInfo.read_from_pgdata(directory) if directory.exists() else None
+    return psutil.Process(found.pid) if found is not None and found.is_running() else None
+
+
 def stop_postgres(directory: Path) -> None:
     """End the PostgreSQL server of `directory`, if there is one."""
-    found = PostmasterInfo.read_from_pgdata(directory) if directory.exists() else None
-    if found is not None and found.is_running():
-        process = psutil.Process(found.pid)
+    process = postmaster(directory)
+    if process is not None:
         process.send_signal(signal.SIGINT)  # a "fast" shutdown: disconnects who is left
         process.wait(START_TIMEOUT)
 

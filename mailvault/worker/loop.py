@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -80,6 +81,7 @@ class Loop:
         self._bytes_uploading = 0
         self._taken = 0
         self._idle = False
+        self.seconds_waited_for_store = 0.0
 
     def vital_signs(self) -> tuple[str, int, Hold | None]:
         """Return the state, the jobs in hand and what holds the worker; safe from any thread."""
@@ -185,9 +187,13 @@ class Loop:
         self._uploader.submit(ready)
 
     def _collect(self, timeout: float) -> None:
-        if self._uploading:
-            for outcome in self._uploader.completed(timeout):
-                self._take(outcome)
+        if not self._uploading:
+            return
+        started = time.monotonic()
+        outcomes = self._uploader.completed(timeout)
+        self.seconds_waited_for_store += time.monotonic() - started
+        for outcome in outcomes:
+            self._take(outcome)
 
     def _take(self, outcome: Outcome) -> None:
         job, part, content_type = self._uploading.pop(outcome.number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
@@ -31,10 +32,11 @@ class Patience:
     """Repeats a call to the database until it is answered or the worker is asked to stop.
 
     Every such call is fenced by tokens or harmless to repeat. Deadlocks, serialization failures
-    and lock time-outs are among what is repeated.
+    and lock time-outs are among what is repeated. `seconds` is the time that all calls took.
     """
 
     def __init__(self, stop: threading.Event) -> None:
+        self.seconds = 0.0
         self._retrying = Retrying(
             retry=retry_if_exception_type((psycopg.OperationalError, PoolTimeout)),
             wait=wait_random_exponential(multiplier=0.1, max=LONGEST_WAIT),
@@ -51,7 +53,11 @@ class Patience:
             psycopg.OperationalError: There was none, and the worker is to stop.
             psycopg.Error: Any other error, at once.
         """
-        return self._retrying(call)
+        started = time.monotonic()
+        try:
+            return self._retrying(call)
+        finally:
+            self.seconds += time.monotonic() - started
 
     @staticmethod
     def _tell(state: RetryCallState) -> None:

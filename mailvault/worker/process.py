@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -117,8 +118,16 @@ def run_worker(settings: Settings, options: WorkOptions, stop: Stop, *, child: b
             )  # fmt: skip
             heart = Heart(outbox, loop.vital_signs, stop, changed, child=child)
             heart.start()
+            started = time.monotonic()
             try:
                 loop.run()
             finally:
                 heart.end("stopped")
+        seconds = time.monotonic() - started
+        log.info(
+            "worker %d: %d emails stored, %d failed for good, in %.1f s, of which it waited "
+            "%.0f%% for the store and %.0f%% for PostgreSQL",
+            outbox.worker_id, settler.processed, settler.dead, seconds,
+            100 * loop.seconds_waited_for_store / seconds, 100 * patience.seconds / seconds,
+        )  # fmt: skip
         return WorkResult(settler.processed, settler.dead, settler.lost)

@@ -38,10 +38,10 @@ language plpgsql
 as $$
 begin
     perform mailvault.source_mark_emails(
-        array_agg(j.email_key), p_stored, array_agg(d.attempts), array_agg(d.message)
+        array_agg((select j.email_key from mailvault.job as j where j.id = d.job_id)),
+        p_stored, array_agg(d.attempts), array_agg(d.message)
     )
-    from unnest(p_jobs, p_attempts, p_messages) as d (job_id, attempts, message)
-    inner join mailvault.job as j on d.job_id = j.id;
+    from unnest(p_jobs, p_attempts, p_messages) as d (job_id, attempts, message);
 exception
     -- That an email failed is recorded even where the application refuses to note it.
     when data_exception or integrity_constraint_violation or raise_exception then
@@ -70,6 +70,8 @@ create function mailvault.ack(
 )
 returns bigint[]
 language plpgsql
+-- Plans are kept, and a table that was empty when one was made may be large by now.
+set enable_seqscan = off
 as $$
 declare
     v_jobs bigint[];
@@ -100,10 +102,11 @@ begin
     on conflict (key) do nothing;
 
     -- The store never replaces an object, so a ledger that says otherwise is of another bucket.
-    select o.key into v_differing
+    select p.object_key into v_differing
     from unnest(p_part_jobs, p_object_keys, p_sha256s) as p (job_id, object_key, sha256)
-    inner join mailvault.object as o on p.object_key = o.key
-    where p.job_id = any(v_jobs) and o.sha256 <> p.sha256
+    where
+        p.job_id = any(v_jobs)
+        and p.sha256 <> (select o.sha256 from mailvault.object as o where o.key = p.object_key)
     limit 1;
     if found then
         raise exception 'object % is in the ledger with another digest', v_differing
@@ -162,6 +165,7 @@ create function mailvault.nack(
 )
 returns bigint[]
 language plpgsql
+set enable_seqscan = off
 as $$
 declare
     v_jobs bigint[];

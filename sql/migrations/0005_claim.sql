@@ -1,4 +1,5 @@
--- From the outbox to a lease.
+-- From the outbox to a lease. Rows are found by arrays of ids and not by joins, here and elsewhere:
+-- an index then finds them, whatever the planner believes of tables that fill and empty all day.
 
 create function mailvault.promote(p_limit integer)
 returns bigint
@@ -15,8 +16,7 @@ with due as materialized (
 
 taken as (
     delete from mailvault.delayed as d
-    using due
-    where d.job_id = due.job_id
+    where d.job_id = any(array(select due.job_id from due))
     returning d.job_id, d.batch_id, d.attempts
 ),
 
@@ -42,6 +42,8 @@ comment on function mailvault.promote is
 create function mailvault.claim(p_worker bigint, p_limit integer, p_timeout interval)
 returns table (job_id bigint, token uuid, email_key text, attempt integer)
 language plpgsql
+-- Plans are kept, and a table that was empty when one was made may be large by now.
+set enable_seqscan = off
 as $$
 begin
     perform mailvault.promote(p_limit);
@@ -59,8 +61,7 @@ begin
 
     taken as (
         delete from mailvault.outbox as o
-        using picked
-        where o.job_id = picked.job_id
+        where o.job_id = any(array(select picked.job_id from picked))
         returning o.job_id, o.batch_id, o.attempts
     ),
 
@@ -77,9 +78,12 @@ begin
         where b.started_at is null and b.id in (select leased.batch_id from leased)
     )
 
-    select leased.job_id, leased.token, j.email_key, leased.attempts
+    select
+        leased.job_id,
+        leased.token,
+        (select j.email_key from mailvault.job as j where j.id = leased.job_id),
+        leased.attempts
     from leased
-    inner join mailvault.job as j on leased.job_id = j.id
     order by leased.job_id;
 end
 $$;

@@ -1,23 +1,35 @@
 -- name: describe
--- What there is to store of some emails, without the bytes.
+-- What there is to store of some emails, without the bytes. The keys are given as an array, not
+-- joined: the condition then reaches the tables below the view as one on their indexes, whatever
+-- the planner believes of their size.
 select
-    k.email_key, p.kind, p.part_key, p.size, p.in_table,
-    p.path, p.filename, p.content_type
-from unnest(%(email_keys)s::text[]) as k (email_key)
-inner join mailvault.source_part as p on mailvault.source_key(k.email_key) = p.email_key
-order by k.email_key, p.kind, p.part_key;
+    mailvault.source_text(p.email_key) as email_key,
+    p.kind,
+    p.part_key,
+    p.size,
+    p.in_table,
+    p.path,
+    p.filename,
+    p.content_type
+from mailvault.source_part as p
+where
+    p.email_key = any(
+        array(select mailvault.source_key(k) from unnest(%(email_keys)s::text[]) as k)
+    )
+order by email_key, p.kind, p.part_key;
 
 -- name: read
--- The bytes of some bodies.
+-- The bytes of some bodies. Rows are found as above; the bytes of no other row are looked at.
 select p.kind, p.part_key, p.content
-from
-    unnest(%(email_keys)s::text[], %(kinds)s::text[], %(part_keys)s::text[])
-        as k (email_key, kind, part_key)
-inner join mailvault.source_part as p
-    on
-        mailvault.source_key(k.email_key) = p.email_key
-        and k.kind = p.kind
-        and k.part_key = p.part_key;
+from mailvault.source_part as p
+where
+    p.email_key = any(
+        array(select mailvault.source_key(k) from unnest(%(email_keys)s::text[]) as k)
+    )
+    and (p.kind, p.part_key) in (
+        select wanted.kind, wanted.part_key
+        from unnest(%(kinds)s::text[], %(part_keys)s::text[]) as wanted (kind, part_key)
+    );
 
 -- name: read_slice
 -- Some bytes of one body, from an offset that starts at 0.

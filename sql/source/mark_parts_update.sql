@@ -13,4 +13,13 @@ for no key update;
 update {table} as t
 set {assignments}
 from unnest(p_kinds, p_part_keys, p_object_keys) as d (kind, part_key, object_key)
-where d.kind = {kind} and t.{key} = d.part_key::{type};
+where
+    d.kind = {kind}
+    and t.{key} = d.part_key::{type}
+    and t.{key} = any(
+        array(
+            select w.part_key::{type}
+            from unnest(p_kinds, p_part_keys) as w (kind, part_key)
+            where w.kind = {kind}
+        )
+    );
