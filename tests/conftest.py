@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -105,9 +106,9 @@ def store(_given_environment: dict[str, str]) -> Iterator[dict[str, str]]:
         server.stop()
 
 
-@pytest.fixture
-def bucket(store: dict[str, str]) -> Iterator[Bucket]:
-    """An empty bucket that is removed after the test."""
+@contextmanager
+def make_bucket(store: dict[str, str]) -> Iterator[Bucket]:
+    """Make an empty bucket, and remove it with what is in it."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     client = boto3.client(
         "s3",
@@ -119,11 +120,20 @@ def bucket(store: dict[str, str]) -> Iterator[Bucket]:
     )
     client.create_bucket(Bucket=name)
     found = Bucket(name, {**store, "S3_BUCKET": name}, client)
-    yield found
-    for key in found.listing():
-        client.delete_object(Bucket=name, Key=key)
-    client.delete_bucket(Bucket=name)
-    client.close()
+    try:
+        yield found
+    finally:
+        while keys := found.listing()[:1000]:
+            client.delete_objects(Bucket=name, Delete={"Objects": [{"Key": key} for key in keys]})
+        client.delete_bucket(Bucket=name)
+        client.close()
+
+
+@pytest.fixture
+def bucket(store: dict[str, str]) -> Iterator[Bucket]:
+    """An empty bucket that is removed after the test."""
+    with make_bucket(store) as bucket:
+        yield bucket
 
 
 @pytest.fixture
