@@ -43,6 +43,7 @@ def start_postgres(directory: Path) -> str:
     """Start PostgreSQL on a socket below `directory`, or find it running; return its DSN."""
     directory.mkdir(parents=True, exist_ok=True)
     server = get_server(directory, cleanup_mode=None)
+    server.ensure_postgres_running()  # it may have been stopped since this process started it
     uri: str = server.get_uri()
     return uri
 

@@ -115,3 +115,6 @@ def load_settings(**flags: object) -> Settings:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(step) for step in first["loc"]).upper()
         raise ConfigError(f"{name}: {first['msg']}") from None
+    except (OSError, ValueError) as error:
+        # Not TOML, not UTF-8, not readable.
+        raise ConfigError(f"{TOML_FILE} or .env: {error}") from None

@@ -5,19 +5,35 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from mailvault.errors import ConfigError, UnreachableError
+from mailvault.errors import ConfigError, MailvaultError, UnreachableError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from mailvault.config import Settings
 
-CONNECT_TIMEOUT = 10
+_DEFAULTS: dict[str, str | int] = {
+    "connect_timeout": 10,
+    # A server that vanished without a word is noticed within a minute.
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "application_name": "mailvault",
+    "client_encoding": "utf8",  # a database in SQL_ASCII would answer in bytes
+}
+
+CONNECTION_LOST = ("08", "57P")
+"""How SQLSTATE begins: connection exceptions, and the server shutting down."""
+
+POOL_TIMEOUT = 3.0
+"""Seconds to wait for a connection before that is said, and tried again."""
+
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
@@ -41,12 +57,8 @@ def query(topic: str, name: str) -> str:
 def _dsn(settings: Settings) -> str:
     dsn = settings.database_url.get_secret_value()
     try:
-        return psycopg.conninfo.make_conninfo(
-            dsn,
-            connect_timeout=CONNECT_TIMEOUT,
-            fallback_application_name="mailvault",
-            client_encoding="utf8",  # a database in SQL_ASCII would answer in bytes
-        )
+        parameters: dict[str, Any] = {**_DEFAULTS, **psycopg.conninfo.conninfo_to_dict(dsn)}
+        return psycopg.conninfo.make_conninfo("", **parameters)
     except psycopg.ProgrammingError:
         # libpq's own words may repeat the password.
         raise ConfigError(
@@ -55,9 +67,21 @@ def _dsn(settings: Settings) -> str:
         ) from None
 
 
-def unreachable(error: psycopg.OperationalError) -> UnreachableError:
-    """Say in one line that PostgreSQL is out of reach, and why."""
-    said = (str(error).splitlines() or [type(error).__name__])[0].strip()
+def first_line(error: Exception) -> str:
+    """Return what an error says, without the context that PostgreSQL adds below."""
+    return (str(error).splitlines() or [type(error).__name__])[0].strip()
+
+
+def explain(error: psycopg.Error) -> MailvaultError:
+    """Turn what PostgreSQL or its client says into an error of ours, in one line."""
+    lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    if lost or (error.sqlstate or "").startswith(CONNECTION_LOST):
+        return _unreachable(error)
+    return MailvaultError(f"PostgreSQL refuses: {first_line(error)}")
+
+
+def _unreachable(error: psycopg.Error) -> UnreachableError:
+    said = first_line(error)
     return UnreachableError(
         f"PostgreSQL cannot be reached: {said}",
         hint="check DATABASE_URL (or libpq's PGHOST, PGUSER, PGDATABASE, …) and the server",
@@ -74,7 +98,7 @@ def connect(settings: Settings) -> psycopg.Connection:
     try:
         return psycopg.connect(_dsn(settings), autocommit=True)
     except psycopg.OperationalError as error:
-        raise unreachable(error) from None
+        raise _unreachable(error) from None
 
 
 def open_pool(settings: Settings, *, size: int) -> ConnectionPool:
@@ -86,5 +110,10 @@ def open_pool(settings: Settings, *, size: int) -> ConnectionPool:
     """
     connect(settings).close()  # a pool would only say that it timed out
     return ConnectionPool(
-        _dsn(settings), min_size=1, max_size=size, open=True, kwargs={"autocommit": True}
+        _dsn(settings),
+        min_size=1,
+        max_size=size,
+        timeout=POOL_TIMEOUT,
+        open=True,
+        kwargs={"autocommit": True},
     )

@@ -88,6 +88,14 @@ class BodyUnreadableError(SourceError):
     reason = "body_unreadable"
 
 
+class SpoolError(SourceError):
+    """A large body could not be copied to the temporary directory."""
+
+    reason = "spool_failed"
+    retryable = True
+    systemic = True
+
+
 class StoreError(PartError):
     """The store did not take the part."""
 

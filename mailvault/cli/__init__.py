@@ -17,7 +17,7 @@ from mailvault.cli.seed import seed
 from mailvault.cli.status import status
 from mailvault.cli.work import work
 from mailvault.config import load_settings
-from mailvault.db import unreachable
+from mailvault.db import explain
 from mailvault.errors import MailvaultError
 
 if TYPE_CHECKING:
@@ -52,11 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = error.exit_code
     except click.Abort:
         code = 130
-    except psycopg.OperationalError as error:
-        code = _complain(unreachable(error))
     except psycopg.Error as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        code = _complain(MailvaultError(f"PostgreSQL refuses: {said}"))
+        code = _complain(explain(error))
     except MailvaultError as error:
         code = _complain(error)
     sys.exit(code)

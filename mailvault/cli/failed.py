@@ -38,7 +38,7 @@ def failed(settings: Settings, *, as_json: bool) -> None:
         require_current(connection)
         failures = Failures(connection)
         if as_json:
-            for letter in failures.list(limit=None):
+            for letter in failures.each():
                 died_at = letter.died_at.isoformat()
                 click.echo(json.dumps(asdict(letter) | {"died_at": died_at}))
             return
@@ -46,7 +46,7 @@ def failed(settings: Settings, *, as_json: bool) -> None:
         if count == 0:
             click.echo("nothing has failed")
             return
-        Console().print(_table(failures.list(limit=SHOWN)))
+        Console().print(_table(list(failures.each(limit=SHOWN))))
         more = (
             f", of which {SHOWN} are shown; all: mailvault failed --json" if count > SHOWN else ""
         )

@@ -68,7 +68,7 @@ def work(  # noqa: PLR0913  # one parameter per flag
     log_to(console)
     with live_progress(settings, console):
         if processes == 1:
-            result = run_worker(settings, options, stop, child=False)
+            result = run_worker(settings, options, stop)
             code = 1 if result.dead else 0
         else:
             code = run_processes(settings, options, stop, processes, log_to)

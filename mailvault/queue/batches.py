@@ -67,8 +67,14 @@ class Batches:
         return [key for (key,) in rows]
 
     def open(self, selection: Selection) -> Batch | None:
-        """Start a batch, of which nothing is dispatched yet; None if it would be empty."""
+        """Start a batch, of which nothing is dispatched yet; None if it would be empty.
+
+        If the same was asked for before and interrupted, that batch is gone on with.
+        """
         parameters = asdict(selection)
+        row = self._one("find_interrupted", parameters)
+        if row is not None:
+            return self.find(row[0])
         row = self._one("count_selection", parameters)
         assert row is not None
         if row[0] == 0:

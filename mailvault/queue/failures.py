@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mailvault.db import query
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     import psycopg
@@ -33,10 +33,11 @@ class Failures:
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
 
-    def list(self, limit: int | None) -> list[DeadLetter]:
-        """Return dead letters in the order of their jobs."""
-        rows = self._connection.execute(query("failures", "list"), {"limit": limit})
-        return [DeadLetter(*row) for row in rows]
+    def each(self, limit: int | None = None) -> Iterator[DeadLetter]:
+        """Go through the dead letters in the order of their jobs, a few in memory at a time."""
+        with self._connection.cursor() as cursor:
+            for row in cursor.stream(query("failures", "list"), {"limit": limit}, size=100):
+                yield DeadLetter(*row)
 
     def count(self) -> int:
         """Return how many dead letters there are."""

@@ -156,6 +156,10 @@ class Outbox:
             tokens=[lease.token for lease in leases],
         )
 
+    def release_strays(self, kept: Sequence[int]) -> set[int]:
+        """Give back all jobs that this worker holds, except these; return them."""
+        return self._call_for_jobs("release_strays", jobs=list(kept))
+
     def heartbeat(self, state: str, in_flight: int, hold: Hold | None) -> None:
         """Show that this worker lives, and how it is."""
         self._call(
@@ -164,6 +168,7 @@ class Outbox:
             in_flight=in_flight,
             held_reason=hold.reason if hold else None,
             held_message=hold.message if hold else None,
+            timeout=self._policy.timeout,
         )
 
     def reap(self, stale: timedelta) -> int:

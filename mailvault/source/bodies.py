@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import psycopg
+from psycopg import IsolationLevel
 
-from mailvault.db import query
-from mailvault.errors import BodyUnreadableError
+from mailvault.db import first_line, query
+from mailvault.errors import BodyUnreadableError, SpoolError
 from mailvault.models import SourceFile
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class BodyReader:
             return self._read(parts)
         except psycopg.DataError as error:
             if len(parts) == 1:
-                return {parts[0]: BodyUnreadableError(f"PostgreSQL: {_first_line(error)}")}
+                return {parts[0]: BodyUnreadableError(f"PostgreSQL: {first_line(error)}")}
         found: dict[SourcePart, bytes | BodyUnreadableError] = {}
         for part in parts:
             found |= self.read_group([part])
@@ -64,35 +66,28 @@ class BodyReader:
         gone = BodyUnreadableError("its row is gone from the source")
         return {part: content.get((part.kind, part.part_key), gone) for part in parts}
 
-    def spool(self, number: int, part: SourcePart) -> SourceFile | BodyUnreadableError:
-        """Copy a large body into a temporary file, slice by slice."""
-        file = SourceFile(self._spool.name, str(number))
+    def spool(
+        self, number: int, part: SourcePart
+    ) -> SourceFile | BodyUnreadableError | SpoolError:
+        """Copy a large body into a temporary file, slice by slice, as it is at one moment."""
         self._spooled.add(number)
-        offset = 0
-        with self._path(number).open("wb") as copy:
-            while True:
+        try:
+            with self._pool.connection() as connection, self._path(number).open("wb") as copy:
+                connection.isolation_level = IsolationLevel.REPEATABLE_READ
                 try:
-                    piece = self._read_slice(part, offset)
-                except psycopg.DataError as error:
-                    return BodyUnreadableError(f"PostgreSQL: {_first_line(error)}")
-                if piece is None:
-                    return BodyUnreadableError("its row is gone from the source")
-                copy.write(piece)
-                offset += len(piece)
-                if len(piece) < SLICE:
-                    return file
+                    with connection.transaction():
+                        return self._copy(connection, number, part, copy)
+                finally:
+                    connection.isolation_level = None
+        except psycopg.DataError as error:
+            return BodyUnreadableError(f"PostgreSQL: {first_line(error)}")
+        except OSError as error:
+            return SpoolError(f"no temporary copy in {self._spool.name}: {error.strerror}")
 
-    def discard(self, number: int) -> None:
-        """Remove the temporary file of a part, if it has one."""
-        if number in self._spooled:
-            self._spooled.remove(number)
-            self._path(number).unlink(missing_ok=True)
-
-    def _path(self, number: int) -> Path:
-        return Path(self._spool.name) / str(number)
-
-    def _read_slice(self, part: SourcePart, offset: int) -> bytes | None:
-        with self._pool.connection() as connection:
+    def _copy(
+        self, connection: psycopg.Connection, number: int, part: SourcePart, copy: BinaryIO
+    ) -> SourceFile | BodyUnreadableError:
+        for offset in itertools.count(0, SLICE):
             row = connection.execute(
                 query("source", "read_slice"),
                 {
@@ -104,8 +99,18 @@ class BodyReader:
                 },
                 binary=True,
             ).fetchone()
-            return None if row is None else bytes(row[0])
+            if row is None:
+                return BodyUnreadableError("its row is gone from the source")
+            copy.write(row[0])
+            if len(row[0]) < SLICE:
+                break
+        return SourceFile(self._spool.name, str(number))
 
+    def discard(self, number: int) -> None:
+        """Remove the temporary file of a part, if it has one."""
+        if number in self._spooled:
+            self._spooled.remove(number)
+            self._path(number).unlink(missing_ok=True)
 
-def _first_line(error: psycopg.Error) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    def _path(self, number: int) -> Path:
+        return Path(self._spool.name) / str(number)

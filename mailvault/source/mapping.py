@@ -75,6 +75,8 @@ def load_mapping(path: Path = Path(TOML_FILE)) -> Mapping:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return _built_in()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
     try:
         document = tomllib.loads(text)
         mapping = {name: document[name] for name in ("email", "part") if name in document}

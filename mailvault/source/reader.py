@@ -7,8 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailvault.db import query
-from mailvault.errors import ConfigError, FileMissingError, SourceError
+import psycopg
+
+from mailvault.db import first_line, query
+from mailvault.errors import BodyUnreadableError, ConfigError, FileMissingError, SourceError
 from mailvault.models import Part, SourceFile
 from mailvault.source.bodies import SLICE, BodyReader
 from mailvault.source.media import media_type, sniff
@@ -76,18 +78,33 @@ class SourceReader:
         Raises:
             ConfigError: It is not; without this check every attachment would seem to be missing.
         """
-        if Path(self._files_root).is_dir():
+        root = Path(self._files_root)
+        # An empty one is most likely where something should be mounted.
+        if root.is_dir() and any(root.iterdir()):
             return
         with self._pool.connection() as connection:
             row = connection.execute(query("source", "has_files")).fetchone()
         if row is not None and row[0]:
             raise ConfigError(
-                f"MIGRATION_FILES_ROOT: there is no directory {self._files_root}",
+                f"MIGRATION_FILES_ROOT: there is nothing at {self._files_root}",
                 hint="set it to the directory that the paths of attachments start from",
             )
 
-    def describe(self, email_keys: Sequence[str]) -> dict[str, list[SourcePart]]:
-        """Return the parts of each email; an email without any has an empty list."""
+    def describe(
+        self, email_keys: Sequence[str]
+    ) -> dict[str, list[SourcePart] | BodyUnreadableError]:
+        """Return the parts of each email; an email without any has an empty list.
+
+        What cannot be read of one email is its own fault, and the others are described.
+        """
+        try:
+            return dict(self._describe(email_keys))
+        except psycopg.DataError as error:
+            if len(email_keys) == 1:
+                return {email_keys[0]: BodyUnreadableError(f"PostgreSQL: {first_line(error)}")}
+        return {key: self.describe([key])[key] for key in email_keys}
+
+    def _describe(self, email_keys: Sequence[str]) -> dict[str, list[SourcePart]]:
         with self._pool.connection() as connection:
             rows = connection.execute(
                 query("source", "describe"), {"email_keys": list(email_keys)}
@@ -96,12 +113,22 @@ class SourceReader:
         found = {key: list(group) for key, group in groupby(parts, lambda part: part.email_key)}
         return {key: found.get(key, []) for key in email_keys}
 
-    def read(self, wanted: Sequence[tuple[int, SourcePart]]) -> list[Part | SourceError]:
-        """Make each numbered description into a part, or say why its bytes cannot be had."""
-        in_memory = [part for _, part in wanted if part.in_memory]
+    def read(
+        self, wanted: Sequence[tuple[int, SourcePart]], memory: int
+    ) -> list[Part | SourceError]:
+        """Make each numbered description into a part, or say why its bytes cannot be had.
+
+        At most `memory` bytes of bodies are handed over in memory; the others go by way of files.
+        """
+        in_memory = []
+        for _, part in wanted:
+            memory -= part.bytes_in_memory
+            if part.in_memory and memory >= 0:
+                in_memory.append(part)
         bodies = self._bodies.read_group(in_memory) if in_memory else {}
         parts: list[Part | SourceError] = []
         for number, part in wanted:
+            content: bytes | SourceFile | SourceError
             if not part.in_table:
                 parts.append(self._attachment(number, part))
                 continue

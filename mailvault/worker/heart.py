@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg_pool import PoolTimeout
+
+from mailvault.db import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,14 +41,15 @@ class Heart:
         stop: Stop,
         changed: threading.Event,
         *,
-        child: bool,
+        parent: int | None,
     ) -> None:
         self._outbox = outbox
         self._vital_signs = vital_signs
         self._stop = stop
-        self._parent = os.getppid() if child else None
+        self._parent = parent
         self._changed = changed
         self._ended = False
+        self._missed_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
 
     def start(self) -> None:
@@ -64,12 +67,10 @@ class Heart:
         while True:
             try:
                 self._outbox.heartbeat(*self._vital_signs())
-                reaped = self._outbox.reap(STALE)
-                if reaped:
-                    log.warning("took back %d jobs of lost workers", reaped)
-            except (psycopg.Error, PoolTimeout) as error:
-                said = (str(error).splitlines() or [type(error).__name__])[0]
-                log.warning("heartbeat: %s", said)
+                self._reap()
+            except psycopg.Error as error:
+                self._missed_at = time.monotonic()
+                log.warning("heartbeat: %s", first_line(error))
             self._changed.wait(BEAT)
             self._changed.clear()
             if self._ended:
@@ -78,3 +79,12 @@ class Heart:
                 log.error("the process that started this worker is gone; stopping")
                 self._parent = None
                 self._stop.request()
+
+    def _reap(self) -> None:
+        # Where this heart missed a beat, PostgreSQL was away, and the others missed theirs too:
+        # they get the time to come back before anybody calls them lost.
+        if time.monotonic() - self._missed_at < STALE.total_seconds():
+            return
+        reaped = self._outbox.reap(STALE)
+        if reaped:
+            log.warning("took back %d jobs of workers that are lost or late", reaped)

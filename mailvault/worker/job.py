@@ -24,17 +24,13 @@ class Job:
     lease: Lease
     parts: list[SourcePart]
     stored: list[StoredPart] = field(default_factory=list)
-    errors: list[tuple[SourcePart, PartError]] = field(default_factory=list)
+    errors: list[PartError] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     @property
     def finished(self) -> bool:
         """Whether every part has its outcome."""
-        return len(self.stored) + len(self.errors) == len(self.parts)
-
-    @property
-    def systemic_error(self) -> PartError | None:
-        """The first error that is the system's fault: then no attempt is counted."""
-        return next((error for _, error in self.errors if error.systemic), None)
+        return len(self.stored) + len(self.errors) >= len(self.parts)
 
     @property
     def bytes_in_memory(self) -> int:
@@ -44,15 +40,22 @@ class Job:
     def note(self, part: SourcePart, content_type: str, outcome: Outcome) -> None:
         """Take down how the upload of a part ended."""
         if outcome.stored is not None:
-            self.stored.append(StoredPart(part.kind, part.part_key, content_type, outcome.stored))
+            stored = StoredPart(part.kind, part.part_key, content_type, outcome.stored)
+            self.stored.append(stored)
         else:
             assert outcome.error is not None
-            self.errors.append((part, outcome.error))
+            self.refuse(f"{part.kind} {part.part_key}", outcome.error)
+
+    def refuse(self, what: str, error: PartError) -> None:
+        """Take down that something of the email cannot be stored."""
+        self.errors.append(error)
+        self.messages.append(f"{what}: {error}")
 
     def failure(self) -> Failure:
-        """Sum the errors up: the one that no further attempt can mend goes first."""
-        part, error = min(self.errors, key=lambda noted: noted[1].retryable)
-        message = f"{part.kind} {part.part_key}: {error}"
+        """Sum the errors up: one that no further attempt can mend goes before the others."""
+        error, message = min(
+            zip(self.errors, self.messages, strict=True), key=lambda noted: noted[0].retryable
+        )
         if len(self.errors) > 1:
             message += f" (and {len(self.errors) - 1} more)"
         return Failure(error.reason, message[:MESSAGE_LIMIT], error.retryable)

@@ -8,13 +8,18 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from mailvault.errors import PartError
 from mailvault.models import Outcome
 from mailvault.worker.job import Job
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
+    from mailvault.errors import SourceError
+    from mailvault.models import Part
     from mailvault.queue.outbox import Hold, Lease, Outbox
     from mailvault.source.reader import SourcePart, SourceReader
     from mailvault.store.uploader import Uploader
@@ -75,6 +80,7 @@ class Loop:
         self._changed = changed
         self._options = options
         self._numbers = itertools.count(1)
+        self._leased: list[Lease] = []
         self._claimed: deque[Job] = deque()
         self._uploading: dict[int, tuple[Job, SourcePart, str]] = {}
         self._jobs_uploading = 0
@@ -93,7 +99,7 @@ class Loop:
 
     @property
     def _in_hand(self) -> int:
-        return len(self._claimed) + self._jobs_uploading + self._settler.pending
+        return len(self._claimed) + self._jobs_uploading + len(self._settler.leases)
 
     def run(self) -> None:
         """Work until there is nothing left to do, as the options say, or the worker must stop.
@@ -114,7 +120,7 @@ class Loop:
             self._end()
 
     def _go_on(self) -> bool:
-        if self._uploading or self._settler.pending:
+        if self._uploading:
             return True
         return not (self._stop.requested.is_set() or self._exhausted)
 
@@ -129,18 +135,39 @@ class Loop:
         # Small claims cost as much as large ones: wait until one is worth while.
         if room < self._options.concurrency and (room <= 0 or self._in_hand):
             return
-        leases = self._patience.insist(lambda: self._outbox.claim(room))
-        self._taken += len(leases)
-        if leases:
+        try:
+            self._leased = self._outbox.claim(room)
+        except psycopg.OperationalError:
+            # The answer may be lost and the claim not: then nobody would know of those jobs.
+            kept = [lease.job_id for lease in self._leases_in_hand()]
+            self._patience.insist(lambda: self._outbox.release_strays(kept))
+            return
+        self._taken += len(self._leased)
+        if self._leased:
             self._set_idle(False)
-            self._describe(leases)
-        elif not self._in_hand:
+            self._describe()
+        elif not self._uploading:
             self._rest()
 
-    def _describe(self, leases: list[Lease]) -> None:
-        keys = [lease.email_key for lease in leases]
+    def _leases_in_hand(self) -> Iterator[Lease]:
+        """Every lease that this worker knows of, some of them more than once."""
+        yield from self._leased
+        yield from (job.lease for job in self._claimed)
+        yield from (job.lease for job, _, _ in self._uploading.values())
+        yield from self._settler.leases
+
+    def _describe(self) -> None:
+        keys = [lease.email_key for lease in self._leased]
         found = self._patience.insist(lambda: self._reader.describe(keys))
-        self._claimed.extend(Job(lease, found[lease.email_key]) for lease in leases)
+        for lease in self._leased:
+            parts = found[lease.email_key]
+            if isinstance(parts, PartError):
+                job = Job(lease, [])
+                job.refuse("email", parts)
+                self._settler.add(job)
+            else:
+                self._claimed.append(Job(lease, parts))
+        self._leased = []
 
     def _rest(self) -> None:
         if self._options.drain and self._patience.insist(self._outbox.is_drained):
@@ -177,7 +204,7 @@ class Loop:
                 self._finish(job)  # an email with nothing to store
         ready = []
         for (number, part), read in zip(
-            wanted, self._patience.insist(lambda: self._reader.read(wanted)), strict=True
+            wanted, self._patience.insist(lambda: self._read(wanted)), strict=True
         ):
             if isinstance(read, PartError):
                 self._take(Outcome(number, error=read))
@@ -185,6 +212,9 @@ class Loop:
                 self._uploading[number] = (self._uploading[number][0], part, read.content_type)
                 ready.append(read)
         self._uploader.submit(ready)
+
+    def _read(self, wanted: list[tuple[int, SourcePart]]) -> list[Part | SourceError]:
+        return self._reader.read(wanted, self._options.body_bytes)
 
     def _collect(self, timeout: float) -> None:
         if not self._uploading:
@@ -199,19 +229,20 @@ class Loop:
         job, part, content_type = self._uploading.pop(outcome.number)
         self._reader.discard(outcome.number)
         job.note(part, content_type, outcome)
-        if outcome.stored is not None:
-            self._breaker.succeeded()
         if job.finished:
             self._finish(job)
 
     def _finish(self, job: Job) -> None:
         self._jobs_uploading -= 1
         self._bytes_uploading -= job.bytes_in_memory
-        self._settler.add(job)
-        if job.systemic_error is not None:
+        if self._breaker.is_to_blame(job.lease.job_id, job.errors):
+            self._settler.give_back([job.lease])
             self._taken -= 1
-            self._breaker.trip(job.systemic_error)
             self._changed.set()
+            return
+        if not job.errors:
+            self._breaker.succeeded(job.lease.job_id)
+        self._settler.add(job)
 
     def _hold_out(self) -> None:
         """Give back what is not in upload; once nothing is, wait for the fault to go."""
@@ -228,4 +259,6 @@ class Loop:
         unfinished = {job.lease.job_id: job.lease for job, _, _ in self._uploading.values()}
         self._settler.give_back(unfinished.values())
         self._settler.give_back(job.lease for job in self._claimed)
+        self._settler.give_back(self._leased)
+        self._settler.give_back_postponed()
         self._settler.settle()

@@ -55,10 +55,12 @@ class WorkResult:
     lost: int
 
 
-def run_worker(settings: Settings, options: WorkOptions, stop: Stop, *, child: bool) -> WorkResult:
+def run_worker(
+    settings: Settings, options: WorkOptions, stop: Stop, *, parent: int | None = None
+) -> WorkResult:
     """Work in this process until there is nothing left or `stop` is requested.
 
-    A `child` also stops when the process that started it is gone.
+    Where `parent` is given, it also stops when its parent is no longer that process.
 
     Raises:
         MailvaultError: The database or the store cannot be used; no attempt was counted.
@@ -116,7 +118,7 @@ def run_worker(settings: Settings, options: WorkOptions, stop: Stop, *, child: b
                 "worker %d: %d emails in flight, uploader %s (%s)",
                 outbox.worker_id, options.concurrency, opened.uploader.name, opened.reason,
             )  # fmt: skip
-            heart = Heart(outbox, loop.vital_signs, stop, changed, child=child)
+            heart = Heart(outbox, loop.vital_signs, stop, changed, parent=parent)
             heart.start()
             started = time.monotonic()
             try:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 from typing import TYPE_CHECKING
 
+import psycopg
+
+from mailvault.db import explain
 from mailvault.errors import MailvaultError
 from mailvault.worker.process import run_worker
 from mailvault.worker.stop import Stop
@@ -34,14 +39,16 @@ def run_processes(
     """
     context = multiprocessing.get_context("spawn")
     processes = [
-        context.Process(target=_child, args=(settings, options, setup), name=f"worker-{number}")
+        context.Process(
+            target=_child, args=(settings, options, setup, os.getpid()), name=f"worker-{number}"
+        )
         for number in range(1, count + 1)
     ]
     for process in processes:
         process.start()
     told = 0
-    while any(process.is_alive() for process in processes):
-        stop.requested.wait(WATCH) if not told else processes[0].join(WATCH)
+    while living := [process.sentinel for process in processes if process.is_alive()]:
+        multiprocessing.connection.wait(living, WATCH)
         told = _tell(processes, stop, told)
     return max(_exit_code(process) for process in processes)
 
@@ -61,14 +68,20 @@ def _exit_code(process: SpawnProcess) -> int:
     return code if code is not None and code >= 0 else 1
 
 
-def _child(settings: Settings, options: WorkOptions, setup: Callable[[], None]) -> None:
-    setup()
+def _child(
+    settings: Settings, options: WorkOptions, setup: Callable[[], None], parent: int
+) -> None:
     stop = Stop()
     stop.listen_to_signals()
     # A Ctrl-C goes to the whole group: the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    setup()
     try:
-        result = run_worker(settings, options, stop, child=True)
+        result = run_worker(settings, options, stop, parent=parent)
+    except psycopg.Error as error:
+        explained = explain(error)
+        log.error("%s", explained)  # noqa: TRY400  # one line, no traceback
+        raise SystemExit(explained.exit_code) from None
     except MailvaultError as error:
         log.error("%s", error)  # noqa: TRY400  # one line, no traceback
         raise SystemExit(error.exit_code) from None

@@ -43,12 +43,14 @@ begin
     )
     from unnest(p_jobs, p_attempts, p_messages) as d (job_id, attempts, message);
 exception
-    -- That an email failed is recorded even where the application refuses to note it.
-    when data_exception or integrity_constraint_violation or raise_exception then
+    -- That an email failed is recorded even where the application's row cannot be marked.
+    when
+        data_exception or integrity_constraint_violation or raise_exception or lock_not_available
+    then
         if p_stored then
             raise;
         end if;
-        raise warning 'the source refuses the write-back of failures: %', sqlerrm;
+        raise warning 'failures are not written back to the source: %', sqlerrm;
 end
 $$;
 
@@ -72,6 +74,8 @@ returns bigint[]
 language plpgsql
 -- Plans are kept, and a table that was empty when one was made may be large by now.
 set enable_seqscan = off
+-- A row that the application has locked must not keep the other emails waiting.
+set lock_timeout = '2s'
 as $$
 declare
     v_jobs bigint[];
@@ -166,6 +170,7 @@ create function mailvault.nack(
 returns bigint[]
 language plpgsql
 set enable_seqscan = off
+set lock_timeout = '2s'
 as $$
 declare
     v_jobs bigint[];

@@ -27,17 +27,19 @@ placed as (
 ),
 
 counted as (
-    select mailvault.count_up(placed.batch_id, 0, p_delayed => -count(*))
+    select
+        count(*) as jobs,
+        mailvault.count_up(placed.batch_id, 0, p_delayed => -count(*))
     from placed
     group by placed.batch_id
     order by placed.batch_id
 )
 
-select count(*) from counted;
+select coalesce(sum(counted.jobs), 0)::bigint from counted;
 $$;
 
 comment on function mailvault.promote is
-'Puts up to p_limit jobs whose time has come back into the outbox; returns in how many batches.';
+'Puts up to p_limit jobs whose time has come back into the outbox; returns how many.';
 
 create function mailvault.claim(p_worker bigint, p_limit integer, p_timeout interval)
 returns table (job_id bigint, token uuid, email_key text, attempt integer)

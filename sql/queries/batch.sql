@@ -3,6 +3,19 @@ insert into mailvault.batch (since, until, email_keys, max_emails, total)
 values (%(since)s, %(until)s, %(email_keys)s, %(max_emails)s, %(total)s)
 returning id;
 
+-- name: find_interrupted
+-- The same selection, asked for before and not dispatched to its end.
+select b.id
+from mailvault.batch as b
+where
+    b.state = 'enqueuing'
+    and b.since is not distinct from %(since)s
+    and b.until is not distinct from %(until)s
+    and b.email_keys is not distinct from %(email_keys)s
+    and b.max_emails is not distinct from %(max_emails)s
+order by b.id
+limit 1;
+
 -- name: chunk
 select dispatched, finished from mailvault.enqueue_chunk(%(batch)s, %(limit)s);
 

@@ -77,15 +77,20 @@ order by w.worker;
 
 -- name: reasons
 -- Dead letters by reason, with the oldest of each as its example.
-select
-    f.reason,
-    count(*) as count,
-    (array_agg(f.message order by f.job))[1] as message,
-    (array_agg(f.email order by f.job))[1] as email
-from mailvault.failures as f
-where %(batch)s::bigint is null or f.batch = %(batch)s
-group by f.reason
-order by count(*) desc, f.reason;
+with grouped as (
+    select
+        d.reason,
+        count(*) as count,
+        min(d.job_id) as oldest
+    from mailvault.dead_letter as d
+    where %(batch)s::bigint is null or d.batch_id = %(batch)s
+    group by d.reason
+)
+
+select g.reason, g.count, f.message, f.email
+from grouped as g
+inner join mailvault.failures as f on g.oldest = f.job
+order by g.count desc, g.reason asc;
 
 -- name: now
 select now();

@@ -23,9 +23,15 @@ select mailvault.nack(
 -- name: release
 select mailvault.release(%(worker)s, %(jobs)s, %(tokens)s);
 
+-- name: release_strays
+-- Gives back what this worker holds without knowing: the answer to its claim was lost.
+select mailvault.release(%(worker)s, array_agg(l.job_id), array_agg(l.token))
+from mailvault.lease as l
+where l.worker_id = %(worker)s and l.job_id <> all(%(jobs)s::bigint[]);
+
 -- name: heartbeat
 select mailvault.heartbeat(
-    %(worker)s, %(state)s, %(in_flight)s, %(held_reason)s, %(held_message)s
+    %(worker)s, %(state)s, %(in_flight)s, %(held_reason)s, %(held_message)s, %(timeout)s
 );
 
 -- name: reap

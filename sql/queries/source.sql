@@ -3,7 +3,7 @@
 -- joined: the condition then reaches the tables below the view as one on their indexes, whatever
 -- the planner believes of their size.
 select
-    mailvault.source_text(p.email_key) as email_key,
+    k.email_key,
     p.kind,
     p.part_key,
     p.size,
@@ -11,12 +11,13 @@ select
     p.path,
     p.filename,
     p.content_type
-from mailvault.source_part as p
+from unnest(%(email_keys)s::text[]) as k (email_key)
+inner join mailvault.source_part as p on mailvault.source_key(k.email_key) = p.email_key
 where
     p.email_key = any(
-        array(select mailvault.source_key(k) from unnest(%(email_keys)s::text[]) as k)
+        array(select mailvault.source_key(a) from unnest(%(email_keys)s::text[]) as a)
     )
-order by email_key, p.kind, p.part_key;
+order by k.email_key, p.kind, p.part_key;
 
 -- name: read
 -- The bytes of some bodies. Rows are found as above; the bytes of no other row are looked at.

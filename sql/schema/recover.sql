@@ -5,7 +5,8 @@ create function mailvault.heartbeat(
     p_state text,
     p_in_flight integer,
     p_held_reason text default null,
-    p_held_message text default null
+    p_held_message text default null,
+    p_timeout interval default '300 seconds'
 )
 returns void
 language sql
@@ -18,6 +19,11 @@ update mailvault.worker as w set
     held_since = case when p_state = 'held' then coalesce(w.held_since, now()) end,
     heartbeat_at = now()
 where w.id = p_worker;
+
+-- A worker that goes on keeps its leases, however long its uploads take. Seldom, since each renewal
+-- is a dead row.
+update mailvault.lease as l set deadline_at = now() + p_timeout
+where l.worker_id = p_worker and l.deadline_at < now() + p_timeout / 2;
 
 -- All workers sample; the first of every five seconds wins.
 insert into mailvault.sample (batch_id, sampled_at, processed, dead, bytes)
@@ -32,7 +38,7 @@ on conflict (batch_id, sampled_at) do nothing;
 $$;
 
 comment on function mailvault.heartbeat is
-'Tells that a worker lives and how it is, and samples the tallies of the batches that move.';
+'Tells that a worker lives and how it is, renews its leases, and samples the tallies.';
 
 create function mailvault.reap(
     p_stale interval default '20 seconds',
@@ -41,6 +47,7 @@ create function mailvault.reap(
 )
 returns bigint
 language plpgsql
+set lock_timeout = '2s'
 as $$
 declare
     v_jobs bigint[];
@@ -75,7 +82,7 @@ begin
             l.attempts < p_max_attempts as again,
             case when orphan.late then 'timeout' else 'worker_lost' end as reason,
             case
-                when orphan.late then 'the attempt took longer than MIGRATION_CHUNK_TIMEOUT'
+                when orphan.late then 'worker ' || l.worker_id || ' got no further with it'
                 else 'worker ' || l.worker_id || ' ended without giving the job back'
             end as message
     ),

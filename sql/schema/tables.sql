@@ -183,7 +183,7 @@ create table mailvault.tally (
 comment on table mailvault.tally is
 'Counts per batch, written in the transaction that changes them; the sum over shards is exact.';
 comment on column mailvault.tally.batch_id is 'The batch.';
-comment on column mailvault.tally.shard is 'Workers write to different rows, so none waits.';
+comment on column mailvault.tally.shard is 'One of 16, so that few workers wait for one another.';
 comment on column mailvault.tally.processed is 'Emails stored.';
 comment on column mailvault.tally.dead is 'Emails that are dead letters now.';
 comment on column mailvault.tally.delayed is 'Emails that wait for another attempt now.';

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -14,7 +15,6 @@ from tests.conftest import UPLOADERS
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.application import Application
     from tests.conftest import Bucket
@@ -245,8 +245,15 @@ def test_a_body_of_invalid_text_is_stored_as_it_is(
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("insert into emails (body) values (%s::bytea::text)", [b""])
         connection.execute(b"insert into emails (body) values ('" + body + b"')")
+        (Path(program.environment["MIGRATION_FILES_ROOT"]) / "a.txt").write_bytes(b"")
+        # A name that is no text is the fault of its email alone.
+        connection.execute("insert into emails (body) values ('<p>with a file</p>')")
+        connection.execute(b"insert into files (email_id, filename) values (3, 'caf\xe9.txt')")
     program.run("enqueue", "--all", DATABASE_URL=url)
-    program.run("work", "--drain", DATABASE_URL=url)
+    program.run("work", "--drain", code=1, DATABASE_URL=url)
     assert body in [bucket.read(key) for key in bucket.listing()]
+    with psycopg.connect(url, client_encoding="utf8") as connection:
+        dead = connection.execute("select email, reason from mailvault.failures").fetchall()
+    assert dead == [("3", "body_unreadable")]
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -12,7 +12,8 @@ class Proxy:
     """Passes bytes on to an address until it is cut; while cut, it resets who connects."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+        self._own = (host, port)
+        self._target = self._own
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
@@ -45,6 +46,16 @@ class Proxy:
         """Let connections through again."""
         with self._lock:
             self._is_cut = False
+
+    def turn_to(self, host: str, port: int) -> None:
+        """Break every connection, and lead new ones to another server."""
+        self._target = (host, port)
+        self.cut()
+        self.mend()
+
+    def turn_back(self) -> None:
+        """Lead to the server that it was made for."""
+        self.turn_to(*self._own)
 
     def _accept(self) -> None:
         while True:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from deploy import embedded
+from mailvault.worker.heart import STALE
+from tests.application import Application
 from tests.conftest import UPLOADERS
 from tests.fault.proxy import Proxy
+from tests.program import Program
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tests.application import Application
     from tests.conftest import Bucket
-    from tests.program import Program
 
-EMAILS = 1000
+EMAILS = 4000
 
 
 @pytest.fixture
@@ -109,3 +114,89 @@ def test_the_connections_to_postgresql_are_cut(
     assert processed(application) == EMAILS
     assert application.one("select count(*) from mailvault.failure") == 0
     application.reconcile()
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """Answers as a proxy does whose backend is down."""
+
+    def do_PUT(self) -> None:
+        """Read what is sent, and refuse it."""
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_error(502)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("uploader", UPLOADERS)
+def test_a_gateway_without_its_store_makes_no_dead_letters(
+    application: Application,
+    program: Program,
+    line_to_store: Proxy,
+    uploader: str,
+) -> None:
+    application.add_emails(EMAILS)
+    program.run("enqueue", "--all")
+    worker = program.start(
+        "work", "--drain", "-j", "8", "--uploader", uploader,
+        S3_ENDPOINT=f"http://127.0.0.1:{line_to_store.port}",
+    )  # fmt: skip
+    wait_until(lambda: processed(application) > 0, "the first email")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as gateway:
+        threading.Thread(target=gateway.serve_forever, daemon=True).start()
+        line_to_store.turn_to("127.0.0.1", gateway.server_port)
+        held = "select held_reason from mailvault.worker where state = 'held'"
+        wait_until(lambda: application.one(held), "the worker to be held", timeout=120)
+        line_to_store.turn_back()
+        gateway.shutdown()
+    said, _ = worker.communicate(timeout=200)
+    assert worker.returncode == 0, said
+    assert processed(application) == EMAILS
+    assert application.one("select count(*) from mailvault.failure") == 0
+    application.reconcile()
+
+
+def test_a_row_that_the_application_has_locked_holds_nobody_up(
+    application: Application, program: Program
+) -> None:
+    application.add_emails(200)
+    program.run("enqueue", "--all")
+    with psycopg.connect(application.dsn) as other:
+        other.execute("select from emails where id = 7 for update")
+        worker = program.start("work", "--drain", "-j", "8")
+        wait_until(lambda: processed(application) == 199, "all the others")
+        assert application.one("select is_migrated from emails where id = 7") is False
+        other.rollback()
+    said, _ = worker.communicate(timeout=60)
+    assert worker.returncode == 0, said
+    assert processed(application) == 200
+    assert application.one("select count(*) from mailvault.failure") == 0
+    application.reconcile()
+
+
+@pytest.mark.slow
+def test_two_workers_outlive_an_outage_of_postgresql(tmp_path: Path, bucket: Bucket) -> None:
+    """Longer than it takes to be called lost; nobody calls anybody so."""
+    directory = tmp_path / "own-postgres"
+    (tmp_path / "files").mkdir()
+    application = Application(embedded.start_postgres(directory), tmp_path / "files")
+    try:
+        program = Program(tmp_path, {**application.environment(), **bucket.environment})
+        application.add_emails(EMAILS)
+        program.run("enqueue", "--all")
+        workers = [program.start("work", "--drain", "-j", "8") for _ in range(2)]
+        both = "select count(distinct worker_id) from mailvault.lease"
+        wait_until(lambda: application.one(both) == 2, "both workers at work")
+        application.connection.close()
+        embedded.stop_postgres(directory)
+        threading.Event().wait(STALE.total_seconds() + 5)
+        application = Application(embedded.start_postgres(directory), tmp_path / "files")
+        for worker in workers:
+            said, _ = worker.communicate(timeout=200)
+            assert worker.returncode == 0, said
+        assert processed(application) == EMAILS
+        assert application.one("select count(*) from mailvault.failure") == 0
+        application.reconcile()
+    finally:
+        application.connection.close()
+        embedded.stop_postgres(directory)

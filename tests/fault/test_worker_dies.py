@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import UPLOADERS
+from tests.fault.silence import Silence
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tests.conftest import Bucket
     from tests.program import Program
 
-EMAILS = 1500
+EMAILS = 4000
 
 
 def processed(application: Application) -> int:
@@ -80,6 +81,28 @@ def test_a_stopped_worker_gives_back_what_it_did_not_finish(
     assert application.all("select distinct attempts from mailvault.outbox") == [(0,)]
     assert application.all("select state from mailvault.worker") == [("stopped",)]
     application.reconcile()
+
+
+@pytest.mark.parametrize("uploader", UPLOADERS)
+def test_a_second_signal_ends_it_at_once(
+    application: Application, program: Program, uploader: str
+) -> None:
+    application.add_emails(50)
+    program.run("enqueue", "--all")
+    with Silence() as store:
+        worker = program.start(
+            "work", "-j", "8", "--uploader", uploader, S3_ENDPOINT=f"http://127.0.0.1:{store.port}"
+        )
+        wait_until(lambda: store.asked >= 8, "eight uploads under way")
+        worker.send_signal(signal.SIGTERM)
+        stopping = "select count(*) from mailvault.worker where state = 'stopping'"
+        wait_until(lambda: application.one(stopping), "the worker to be stopping")
+        assert worker.poll() is None
+        worker.send_signal(signal.SIGTERM)
+        said, _ = worker.communicate(timeout=20)
+    assert worker.returncode == 0, said
+    assert application.one("select count(*) from mailvault.lease") == 0
+    assert application.all("select distinct attempts from mailvault.outbox") == [(0,)]
 
 
 def test_stopping_stops_all_processes(application: Application, program: Program) -> None:

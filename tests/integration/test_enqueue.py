@@ -53,6 +53,21 @@ def test_an_interrupted_batch_goes_on_where_it_was(application: Application) -> 
     application.reconcile()
 
 
+def test_asking_again_goes_on_with_an_interrupted_batch(application: Application) -> None:
+    application.add_emails(500)
+    batches = Batches(application.connection)
+    batch = batches.open(Selection())
+    assert batch is not None
+    next(batches.dispatch(batch, 100))
+    assert batches.open(Selection(max_emails=50)) != batches.find(batch.id)
+    again = batches.open(Selection())
+    assert again == batches.find(batch.id)
+    list(batches.dispatch(again, 100))
+    assert batches.find(batch.id).state == "enqueued"
+    assert application.one("select count(*) from mailvault.job") == 500
+    application.reconcile()
+
+
 def test_two_enqueuers_of_one_batch_do_not_meet(application: Application) -> None:
     application.add_emails(1000)
     batch = Batches(application.connection).open(Selection())

@@ -239,7 +239,7 @@ def test_retry_sends_dead_letters_back(
         make_due(application)
         outbox.nack([(lease, FAULT) for lease in outbox.claim(3)])
     failures = Failures(application.connection)
-    letters = failures.list(limit=None)
+    letters = list(failures.each())
     assert [letter.attempts for letter in letters] == [3, 3, 3]
     assert failures.retry([letters[1].job], reset=reset, limit=None) == 1
     assert [lease.attempt for lease in outbox.claim(3)] == [attempt]
