@@ -21,10 +21,15 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _UNQUOTABLE = re.compile(r"[^ !#-$&-\[\]-~]")  # printable ASCII without " % and \
 
 
-def body_key(email_key: str, content_type: str) -> str:
-    """Return the key of an email's body, `emails/<bucket>/<id>.html` or `.txt`."""
+def body_key(email_key: str, content_type: str, kind: str = "body") -> str:
+    """Return the key of an email's body, `emails/<bucket>/<id>.html` or `.txt`.
+
+    A body of another kind than `body` has it in its name, `<id>-<kind>.html`, so that two bodies
+    of one email never want the same key.
+    """
     suffix = "html" if content_type.strip().lower().startswith("text/html") else "txt"
-    return f"emails/{_bucket(email_key)}/{encoded_id(email_key)}.{suffix}"
+    name = encoded_id(email_key) + ("" if kind == "body" else f"-{encoded_id(kind)}")
+    return f"emails/{_bucket(email_key)}/{name}.{suffix}"
 
 
 def attachment_key(part_key: str, filename: str | None) -> str:

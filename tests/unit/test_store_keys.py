@@ -26,6 +26,19 @@ SAFE_KEY = re.compile(r"(?:[A-Za-z0-9._~%-]+/){2}[A-Za-z0-9._~%-]+")
 )
 def test_a_body_goes_by_its_email(key: str, content_type: str, expected: str) -> None:
     assert keys.body_key(key, content_type) == expected
+    assert keys.body_key(key, content_type, "body") == expected
+
+
+def test_a_second_body_of_an_email_has_a_key_of_its_own() -> None:
+    assert keys.body_key("17", "text/html", "reply") == "emails/45/17-reply.html"
+    assert keys.body_key("17", "text/plain", "ä/b") == "emails/45/17-%C3%A4%2Fb.txt"
+
+
+@given(anything, anything, anything)
+def test_bodies_of_one_email_differ_where_kinds_do(key: str, one: str, other: str) -> None:
+    named = [keys.body_key(key, "text/html", kind) for kind in (one, other)]
+    assert (named[0] == named[1]) == (one == other)
+    assert all(SAFE_KEY.fullmatch(name) and len(name) <= 800 for name in named)
 
 
 @pytest.mark.parametrize(
