@@ -74,6 +74,21 @@ class FileChangedError(SourceError):
     retryable = True
 
 
+class FileFaultError(SourceError):
+    """The disk or the file server failed under a file (EIO, ESTALE, ETIMEDOUT)."""
+
+    reason = "file_fault"
+    retryable = True
+
+
+class OutOfResourcesError(SourceError):
+    """This process or this machine has no file descriptors or no memory left."""
+
+    reason = "out_of_resources"
+    retryable = True
+    systemic = True
+
+
 class RootMissingError(SourceError):
     """The directory that files are read from is not there (not mounted, say)."""
 

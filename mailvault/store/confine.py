@@ -14,9 +14,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from mailvault.errors import (
+    FileFaultError,
     FileMissingError,
     FileRefusedError,
     FileUnreadableError,
+    OutOfResourcesError,
     PartError,
     RootMissingError,
 )
@@ -36,6 +38,9 @@ _REFUSED = {
     errno.ENXIO: "not a regular file",
 }
 
+_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_FAULTS = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT}
+
 
 def open_confined(source: SourceFile) -> int:
     """Open a regular file for reading; return its descriptor.
@@ -47,20 +52,25 @@ def open_confined(source: SourceFile) -> int:
     try:
         root = os.open(source.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) else error
-        raise RootMissingError(
-            f"the directory that files are read from, {short(source.root)}: {what}"
-        ) from None
+        raise _root_error(source.root, error) from None
     with ExitStack() as opened:
         opened.callback(os.close, root)
         try:
-            descriptor = _walk(root, source.path, opened)
+            return _regular(_walk(root, source.path, opened))
         except OSError as error:
             raise file_error(source.path, error) from None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise FileRefusedError(f"file {short(source.path)}: not a regular file")
+
+
+def _regular(descriptor: int) -> int:
+    try:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError:
+        os.close(descriptor)
+        raise
+    if regular:
         return descriptor
+    os.close(descriptor)
+    raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
 
 
 def _walk(root: int, path: str, opened: ExitStack) -> int:
@@ -118,13 +128,27 @@ def _leads_out(path: str) -> FileRefusedError:
     return FileRefusedError(f"file {short(path)}: leads out of the root directory")
 
 
-def file_error(path: str, error: OSError) -> PartError:
+def _root_error(root: str, error: OSError | ValueError) -> PartError:
+    number = error.errno if isinstance(error, OSError) else None
+    what = error.strerror if isinstance(error, OSError) else error
+    kind = OutOfResourcesError if number in _OUT_OF_RESOURCES else RootMissingError
+    return kind(f"the directory that files are read from, {short(root)}: {what}")
+
+
+def file_error(path: str, error: OSError | MemoryError) -> PartError:
     """Say what the operating system's error means for the part."""
+    if isinstance(error, MemoryError):
+        return OutOfResourcesError(f"file {short(path)}: {os.strerror(errno.ENOMEM)}")
     if error.errno in _REFUSED:
         return FileRefusedError(f"file {short(path)}: {_REFUSED[error.errno]}")
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return FileMissingError(f"file {short(path)}: no such file")
-    return FileUnreadableError(f"file {short(path)}: {error.strerror}")
+    kind: type[PartError] = FileUnreadableError
+    if error.errno in _OUT_OF_RESOURCES:
+        kind = OutOfResourcesError
+    elif error.errno in _FAULTS:
+        kind = FileFaultError
+    return kind(f"file {short(path)}: {error.strerror}")
 
 
 def short(name: str) -> str:

@@ -52,8 +52,15 @@ class Content:
         return 0 if self._in_memory else length
 
     def rewind(self) -> None:
-        """Go back to the first byte."""
-        self._stream.seek(0)
+        """Go back to the first byte.
+
+        Raises:
+            PartError: The file cannot be read.
+        """
+        try:
+            self._stream.seek(0)
+        except OSError as error:
+            raise file_error(self._path, error) from None
         self._hasher = hashlib.sha256()
 
     def next(self, length: int) -> bytes:
@@ -67,7 +74,7 @@ class Content:
         while left > 0:
             try:
                 data = self._stream.read(left)
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 raise file_error(self._path, error) from None
             if not data:
                 raise self._changed()
@@ -81,7 +88,7 @@ class Content:
         """Check that all was read as it was when it was opened; return its SHA-256.
 
         Raises:
-            FileChangedError: The file is not what it was.
+            PartError: The file is not what it was, or nobody can tell.
         """
         digest = self._hasher.digest()
         changed = not self._in_memory and self._state() != self._opened
@@ -101,7 +108,10 @@ class Content:
         return self._known
 
     def _state(self) -> tuple[int, int]:
-        found = os.fstat(self._stream.fileno())
+        try:
+            found = os.fstat(self._stream.fileno())
+        except OSError as error:
+            raise file_error(self._path, error) from None
         return found.st_size, found.st_mtime_ns
 
     def _changed(self) -> FileChangedError:

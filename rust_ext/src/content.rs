@@ -114,12 +114,7 @@ impl Content {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PartError> + Send + 'static,
 ) -> Result<T, PartError> {
-    let stopped = |_| {
-        Err(PartError::new(
-            Reason::FileUnreadable,
-            "reading was stopped",
-        ))
-    };
+    let stopped = |_| Err(PartError::new(Reason::FileFault, "reading was stopped"));
     spawn_blocking(work).await.unwrap_or_else(stopped)
 }
 

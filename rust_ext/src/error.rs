@@ -19,6 +19,10 @@ pub(crate) enum Reason {
     FileRefused,
     /// The file changed while it was read.
     FileChanged,
+    /// The disk or the file server failed under the file.
+    FileFault,
+    /// No file descriptors or no memory left.
+    OutOfResources,
     /// The directory that paths start from is not there.
     RootMissing,
     /// No connection to the store, or it went away.
@@ -43,11 +47,13 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All of them.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::FileMissing,
         Self::FileUnreadable,
         Self::FileRefused,
         Self::FileChanged,
+        Self::FileFault,
+        Self::OutOfResources,
         Self::RootMissing,
         Self::StoreUnreachable,
         Self::StoreDenied,
@@ -67,6 +73,8 @@ impl Reason {
             Self::FileUnreadable => "file_unreadable",
             Self::FileRefused => "file_refused",
             Self::FileChanged => "file_changed",
+            Self::FileFault => "file_fault",
+            Self::OutOfResources => "out_of_resources",
             Self::RootMissing => "root_missing",
             Self::StoreUnreachable => "store_unreachable",
             Self::StoreDenied => "store_denied",
@@ -82,14 +90,19 @@ impl Reason {
 
     /// Whether another attempt can help.
     pub(crate) fn retryable(self) -> bool {
-        self.systemic() || matches!(self, Self::FileChanged | Self::StoreFault | Self::Damaged)
+        self.systemic()
+            || matches!(
+                self,
+                Self::FileChanged | Self::FileFault | Self::StoreFault | Self::Damaged
+            )
     }
 
     /// Whether the fault is the system's and not the part's.
     pub(crate) fn systemic(self) -> bool {
         matches!(
             self,
-            Self::RootMissing
+            Self::OutOfResources
+                | Self::RootMissing
                 | Self::StoreUnreachable
                 | Self::StoreDenied
                 | Self::BucketMissing

@@ -59,7 +59,10 @@ impl SourceFile {
 
     /// Reads the next `length` bytes, all of them.
     pub(crate) fn read(&mut self, length: usize) -> Result<Bytes, PartError> {
-        let mut bytes = Vec::with_capacity(length);
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(length)
+            .map_err(|_| refused(&self.path, &ErrorKind::OutOfMemory.into()))?;
         (&self.file)
             .take(length as u64)
             .read_to_end(&mut bytes)
@@ -104,11 +107,23 @@ fn failure(reason: Reason, path: &str, what: &str) -> PartError {
 }
 
 fn no_root(root: &str, error: &io::Error) -> PartError {
+    let reason = fault(error).filter(|&reason| reason == Reason::OutOfResources);
     let text = format!(
         "the directory that files are read from, {}: {error}",
         name(root)
     );
-    PartError::new(Reason::RootMissing, text)
+    PartError::new(reason.unwrap_or(Reason::RootMissing), text)
+}
+
+/// What is no fault of the file: the next attempt may find the system well again.
+fn fault(error: &io::Error) -> Option<Reason> {
+    match (error.raw_os_error(), error.kind()) {
+        (Some(libc::EMFILE | libc::ENFILE), _) | (_, ErrorKind::OutOfMemory) => {
+            Some(Reason::OutOfResources)
+        }
+        (Some(libc::EIO | libc::ESTALE | libc::ETIMEDOUT), _) => Some(Reason::FileFault),
+        _ => None,
+    }
 }
 
 fn refused(path: &str, error: &io::Error) -> PartError {
@@ -121,7 +136,11 @@ fn refused(path: &str, error: &io::Error) -> PartError {
         (_, ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             failure(Reason::FileMissing, path, "no such file")
         }
-        _ => failure(Reason::FileUnreadable, path, &error.to_string()),
+        _ => failure(
+            fault(error).unwrap_or(Reason::FileUnreadable),
+            path,
+            &error.to_string(),
+        ),
     }
 }
 
@@ -206,6 +225,32 @@ mod tests {
             assert_eq!(reason(&root, path), Reason::FileMissing, "{path}");
         }
         assert_eq!(reason(&format!("{root}/missing"), "a"), Reason::RootMissing);
+    }
+
+    #[test]
+    fn a_fault_of_the_system_is_not_the_files() {
+        for (number, of_file, of_root) in [
+            (libc::EMFILE, Reason::OutOfResources, Reason::OutOfResources),
+            (libc::ENFILE, Reason::OutOfResources, Reason::OutOfResources),
+            (libc::ENOMEM, Reason::OutOfResources, Reason::OutOfResources),
+            (libc::EIO, Reason::FileFault, Reason::RootMissing),
+            (libc::ESTALE, Reason::FileFault, Reason::RootMissing),
+            (libc::ETIMEDOUT, Reason::FileFault, Reason::RootMissing),
+            (libc::EACCES, Reason::FileUnreadable, Reason::RootMissing),
+            (libc::EPERM, Reason::FileUnreadable, Reason::RootMissing),
+        ] {
+            let error = io::Error::from_raw_os_error(number);
+            assert_eq!(refused("a", &error).reason(), of_file, "{error}");
+            assert_eq!(no_root("/r", &error).reason(), of_root, "{error}");
+        }
+    }
+
+    #[test]
+    fn more_than_the_memory_is_no_abort() {
+        let (_tree, root) = tree();
+        let mut file = SourceFile::open(&root, "a").unwrap();
+        let error = file.read(isize::MAX as usize).unwrap_err();
+        assert_eq!(error.reason(), Reason::OutOfResources);
     }
 
     #[test]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mailvault.models import SourceFile
+from mailvault.store.confine import file_error
 from tests.s3.conftest import Uploads, part
 
 if TYPE_CHECKING:
@@ -112,3 +116,73 @@ def test_the_root_must_be_there(uploads: Uploads) -> None:
     error = uploads.fail(part(SourceFile(str(uploads.root / "unmounted"), "a")))
     assert (error.reason, error.systemic) == ("root_missing", True)
     assert "unmounted" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "retryable", "systemic"),
+    [
+        (errno.EMFILE, "out_of_resources", True, True),
+        (errno.ENFILE, "out_of_resources", True, True),
+        (errno.ENOMEM, "out_of_resources", True, True),
+        (errno.EIO, "file_fault", True, False),
+        (errno.ESTALE, "file_fault", True, False),
+        (errno.ETIMEDOUT, "file_fault", True, False),
+        (errno.EACCES, "file_unreadable", False, False),
+        (errno.EPERM, "file_unreadable", False, False),
+    ],
+)
+def test_a_fault_of_the_system_is_not_the_files(
+    number: int, reason: str, retryable: bool, systemic: bool
+) -> None:
+    error = file_error("a", OSError(number, os.strerror(number)))
+    assert (error.reason, error.retryable, error.systemic) == (reason, retryable, systemic)
+    assert str(error) == f"file a: {os.strerror(number)}"
+
+
+def test_memory_that_is_used_up_is_not_the_files_fault() -> None:
+    assert file_error("a", MemoryError()).reason == "out_of_resources"
+
+
+NO_DESCRIPTORS = """
+import os, resource, sys
+from mailvault.config import Settings
+from mailvault.models import Part, SourceFile
+from tests.s3.conftest import KINDS
+
+kind, root, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
+settings = Settings(
+    _env_file=None, s3_endpoint="http://127.0.0.1:9", s3_bucket="bucket",
+    aws_access_key_id="id", aws_secret_access_key="secret",
+)
+uploader = KINDS[kind](settings, concurrency=1, max_bytes=1024)
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+opened = []
+try:
+    while True:
+        opened.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+for descriptor in opened[:left]:
+    os.close(descriptor)
+uploader.submit([Part(1, "a", SourceFile(root, "a"), "text/plain")])
+[outcome] = uploader.completed(30)
+print(outcome.error.reason, outcome.error.systemic, outcome.error)
+uploader.close()
+"""
+
+
+@pytest.mark.parametrize("kind", ["rust", "boto3"])
+@pytest.mark.parametrize(("left", "place"), [(0, "the directory"), (1, "file a")])
+def test_no_descriptors_left_is_the_systems_fault(
+    tmp_path: Path, kind: str, left: int, place: str
+) -> None:
+    (tmp_path / "a").write_text("abc")
+    said = subprocess.run(
+        [sys.executable, "-c", NO_DESCRIPTORS, kind, str(tmp_path), str(left)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+    assert said.startswith(f"out_of_resources True {place}")
+    assert "Too many open files" in said
