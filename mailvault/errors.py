@@ -155,6 +155,14 @@ class StoreFullError(StoreError):
     systemic = True
 
 
+class StoreUnableError(StoreError):
+    """The store does not know how to do what is asked (501)."""
+
+    reason = "store_unable"
+    retryable = True
+    systemic = True
+
+
 class StoreFaultError(StoreError):
     """The store answered with an error of its own (5xx), or not in time."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mailvault.errors import PartError, StoreFaultError
 from mailvault.models import Outcome
 from mailvault.store.boto_object import upload
-from mailvault.store.boto_target import Encryption, GivenUpError, Target
+from mailvault.store.boto_target import GivenUpError, Target, encryption
 from mailvault.store.budget import ByteBudget
 from mailvault.store.options import PART_SIZE, SLICES, boto_client, bucket_name
 
@@ -44,7 +44,7 @@ class BotoUploader:
         self._target = Target(
             client=boto_client(settings, connections=threads + 2 * slices),
             bucket=bucket_name(settings),
-            encryption=_encryption(settings),
+            encryption=encryption(settings),
             budget=ByteBudget(max_bytes),
             part_size=part_size,
             slices=slices,
@@ -111,12 +111,3 @@ class BotoUploader:
     def _forget(self, future: Future[None]) -> None:
         with self._lock:
             self._pending.discard(future)
-
-
-def _encryption(settings: Settings) -> Encryption:
-    if settings.s3_sse == "none":
-        return {}
-    encryption: Encryption = {"ServerSideEncryption": settings.s3_sse}
-    if settings.s3_sse == "aws:kms" and settings.s3_sse_kms_key_id:
-        encryption["SSEKMSKeyId"] = settings.s3_sse_kms_key_id
-    return encryption

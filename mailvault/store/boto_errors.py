@@ -26,6 +26,7 @@ from mailvault.errors import (
     StoreFaultError,
     StoreFullError,
     StoreRefusedError,
+    StoreUnableError,
     StoreUnreachableError,
 )
 from mailvault.store.confine import short
@@ -57,6 +58,7 @@ _BY_CODE: dict[str, type[PartError]] = {
         ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthorizationHeaderMalformed"),
         StoreDeniedError,
     ),
+    "NotImplemented": StoreUnableError,
     # An upload that somebody else ended; the next attempt starts a new one.
     **dict.fromkeys(("NoSuchUpload", "InvalidPart", "RequestTimeout"), StoreFaultError),
 }
@@ -68,6 +70,7 @@ _BY_STATUS: dict[int, type[PartError]] = {
     409: StoreFaultError,
     412: StoreFaultError,
     429: StoreBusyError,
+    501: StoreUnableError,
     503: StoreBusyError,
     507: StoreFullError,
 }
@@ -83,12 +86,14 @@ _NO_CREDENTIALS = (
 
 def classify(action: str, key: str, error: ClientError | BotoCoreError) -> PartError:
     """Say what kind of error ended `action` on `key`."""
-    if isinstance(error, ClientError):
-        kind, detail = _answered(error)
-    else:
-        kind, detail = _not_answered(error)
+    kind, detail = explain(error)
     line = " ".join(f"{action} {short(key)}: {detail}".split())
     return kind(line if len(line) <= _LONGEST_MESSAGE else f"{line[:_LONGEST_MESSAGE]}…")
+
+
+def explain(error: ClientError | BotoCoreError) -> tuple[type[PartError], str]:
+    """Say what kind of error this is, and in a few words what happened."""
+    return _answered(error) if isinstance(error, ClientError) else _not_answered(error)
 
 
 def status(error: ClientError) -> int:

@@ -11,13 +11,13 @@ from mailvault.errors import KeyTakenError, StoreFaultError, StoreRefusedError
 from mailvault.models import StoredObject
 from mailvault.store.boto_errors import FAILURES, classify, status
 from mailvault.store.boto_multipart import send
-from mailvault.store.boto_target import Headers, Target, base64
 from mailvault.store.confine import short
 from mailvault.store.content import Content
 from mailvault.store.keys import with_digest
 
 if TYPE_CHECKING:
     from mailvault.models import Part
+    from mailvault.store.boto_target import Headers, Target
 
 _ATTEMPTS = 4
 """How often a key is tried where another writer is at it."""
@@ -32,7 +32,7 @@ def upload(target: Target, part: Part) -> StoredObject:
         PartError: It was not stored.
         GivenUpError: It is not wanted any more.
     """
-    headers = _headers(part)
+    headers = headers_of(part)
     key = _valid(part.key)
     with Content(part.content) as content:
         place = _place_whole if content.size <= target.part_size else _place_slices
@@ -71,20 +71,12 @@ def _place_whole(placing: _Placing) -> StoredObject | None:
         for attempt in range(_ATTEMPTS):
             target.pause(attempt)
             try:
-                put = target.client.put_object(
-                    Bucket=target.bucket,
-                    Key=key,
-                    Body=body,
-                    IfNoneMatch="*",
-                    ChecksumSHA256=base64(digest),
-                    **target.encryption,
-                    **placing.headers,
-                )
+                etag = target.put(key, body, digest, placing.headers)
             except FAILURES as error:
                 if not isinstance(error, ClientError) or status(error) not in {409, 412}:
                     raise classify("storing", key, error) from None
             else:
-                return placing.stored(put["ETag"], created=True)
+                return placing.stored(etag, created=True)
             holder = target.compare(key, content.size, digest)
             if holder is not None:
                 return placing.stored(holder.etag, created=False) if holder.same else None
@@ -122,7 +114,12 @@ def _valid(key: str) -> str:
     return key
 
 
-def _headers(part: Part) -> Headers:
+def headers_of(part: Part) -> Headers:
+    """Return what the object keeps beside its bytes.
+
+    Raises:
+        StoreRefusedError: A value is not one line of ASCII.
+    """
     values = [part.content_type, part.disposition or "", *part.metadata.values()]
     if not all(" " <= letter <= "~" for value in values for letter in value):
         raise StoreRefusedError(f"{short(part.key)}: a header is not one line of ASCII")

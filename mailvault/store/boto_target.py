@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.literals import ServerSideEncryptionType
 
+    from mailvault.config import Settings
     from mailvault.store.budget import ByteBudget
 
 _BACKOFF = 0.1
@@ -43,6 +44,16 @@ class Encryption(TypedDict, total=False):
     SSEKMSKeyId: str
 
 
+def encryption(settings: Settings) -> Encryption:
+    """Return what is asked of the store for each object."""
+    if settings.s3_sse == "none":
+        return {}
+    asked: Encryption = {"ServerSideEncryption": settings.s3_sse}
+    if settings.s3_sse == "aws:kms" and settings.s3_sse_kms_key_id:
+        asked["SSEKMSKeyId"] = settings.s3_sse_kms_key_id
+    return asked
+
+
 class GivenUpError(Exception):
     """The uploader was closed with `abort`; the part has no outcome."""
 
@@ -56,7 +67,33 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Target:
+class Destination:
+    """The bucket, and how an object is put there; the uploader's way and the probe's."""
+
+    client: S3Client
+    bucket: str
+    encryption: Encryption
+
+    def put(self, key: str, body: bytes, digest: bytes, headers: Headers) -> str:
+        """Put an object where there is none, in one request; return its etag.
+
+        Raises:
+            ClientError: The store refuses; with 412 there is an object.
+            BotoCoreError: It did not answer.
+        """
+        return self.client.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=body,
+            IfNoneMatch="*",
+            ChecksumSHA256=base64(digest),
+            **self.encryption,
+            **headers,
+        )["ETag"]
+
+
+@dataclass(frozen=True)
+class Target(Destination):
     """Where parts go, and within which bounds.
 
     Attributes:
@@ -66,9 +103,6 @@ class Target:
         given_up: Set when nothing is wanted any more.
     """
 
-    client: S3Client
-    bucket: str
-    encryption: Encryption
     budget: ByteBudget
     part_size: int
     slices: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -9,12 +10,16 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ProfileNotFound
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from mailvault.errors import ConfigError
+from mailvault.store.confine import short
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_boto3_s3 import S3Client
     from obstore.store import ClientConfig, S3Config
     from pydantic import SecretStr
@@ -139,28 +144,30 @@ def boto_client(
         ConfigError: A setting is malformed, or there are no credentials.
     """
     given = _given_credentials(settings)
-    session = boto3.Session(
-        region_name=settings.s3_region,
-        aws_access_key_id=given.get("aws_access_key_id"),
-        aws_secret_access_key=given.get("aws_secret_access_key"),
-        aws_session_token=given.get("aws_session_token"),
-    )
-    if session.get_credentials() is None:
-        raise _no_credentials()
-    return session.client(
-        "s3",
-        endpoint_url=endpoint(settings),
-        config=Config(
-            connect_timeout=patience.connect,
-            read_timeout=patience.request,
-            retries={"total_max_attempts": patience.retries + 1, "mode": "standard"},
-            max_pool_connections=connections,
-            # Our own SHA-256 goes with every upload; some stores refuse others.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            s3={"addressing_style": "path"} if settings.s3_endpoint else {},
-        ),
-    )
+    address = endpoint(settings)
+    with _aws_configuration():
+        session = boto3.Session(
+            region_name=settings.s3_region,
+            aws_access_key_id=given.get("aws_access_key_id"),
+            aws_secret_access_key=given.get("aws_secret_access_key"),
+            aws_session_token=given.get("aws_session_token"),
+        )
+        if session.get_credentials() is None:
+            raise _no_credentials()
+        return session.client(
+            "s3",
+            endpoint_url=address,
+            config=Config(
+                connect_timeout=patience.connect,
+                read_timeout=patience.request,
+                retries={"total_max_attempts": patience.retries + 1, "mode": "standard"},
+                max_pool_connections=connections,
+                # Our own SHA-256 goes with every upload; some stores refuse others.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                s3={"addressing_style": "path"} if settings.s3_endpoint else {},
+            ),
+        )
 
 
 def _given_credentials(settings: Settings) -> dict[str, str]:
@@ -180,11 +187,24 @@ def _given_credentials(settings: Settings) -> dict[str, str]:
 
 def _chain(settings: Settings) -> Boto3CredentialProvider:
     """The usual AWS chain, as boto3 knows it: profiles, SSO, roles, containers."""
-    session = boto3.Session(region_name=settings.s3_region)
-    try:
+    with _aws_configuration():
+        session = boto3.Session(region_name=settings.s3_region)
+        if session.get_credentials() is None:
+            raise _no_credentials()
         return Boto3CredentialProvider(session, ttl=_CREDENTIALS_TTL)
-    except ValueError:
-        raise _no_credentials() from None
+
+
+@contextmanager
+def _aws_configuration() -> Iterator[None]:
+    """Make one line of what boto3 says to its own files and variables: profiles, regions."""
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        profile = isinstance(error, ProfileNotFound)
+        raise ConfigError(
+            f"{'AWS_PROFILE' if profile else 'the AWS configuration'}: {short(str(error))}",
+            hint="name a profile of ~/.aws/config" if profile else "check AWS_* and ~/.aws/config",
+        ) from None
 
 
 def _no_credentials() -> ConfigError:

@@ -1,30 +1,50 @@
-"""One small object put and deleted, so that a wrong setting is found before any work."""
+"""One small object put and deleted, so that a wrong setting is found before any work.
+
+It is put by the very request that an upload sends, with its encryption, checksum, condition and
+headers: a store that does not know one of them is found here and not by the first emails.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from mailvault.errors import (
     BucketMissingError,
-    MailvaultError,
     PartError,
+    StoreBusyError,
     StoreDeniedError,
+    StoreFaultError,
+    StoreRefusedError,
+    StoreUnableError,
     StoreUnreachableError,
     UnreachableError,
 )
-from mailvault.store.boto_errors import FAILURES, classify
+from mailvault.models import Part
+from mailvault.store import keys
+from mailvault.store.boto_errors import FAILURES, explain, status
+from mailvault.store.boto_object import headers_of
+from mailvault.store.boto_target import Destination, encryption
+from mailvault.store.confine import short
 from mailvault.store.options import Patience, boto_client, bucket_name
 
 if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError
+
     from mailvault.config import Settings
 
 _PATIENCE = Patience(connect=3, request=3, retries=1, total=8)
+
+_BODY = b"mailvault was here\n"
 
 _HINTS: dict[type[PartError], str] = {
     StoreUnreachableError: "check S3_ENDPOINT, and that the store runs",
     StoreDeniedError: "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and their rights",
     BucketMissingError: "check S3_BUCKET and S3_REGION, or create the bucket",
+    StoreUnableError: "choose a store that knows If-None-Match and SHA-256 checksums",
 }
 
 
@@ -37,17 +57,53 @@ def probe(settings: Settings) -> None:
     """
     bucket = bucket_name(settings)
     client = boto_client(settings, _PATIENCE)
-    key = f".mailvault/probe-{uuid.uuid4()}"
+    destination = Destination(client, bucket, encryption(settings))
+    part = _part()
     try:
-        client.put_object(Bucket=bucket, Key=key, Body=b"mailvault was here\n")
-        client.delete_object(Bucket=bucket, Key=key)
+        _put(destination, part)
+        _delete(destination, part)
     except FAILURES as error:
-        raise _explained(settings, classify("a trial upload of", key, error)) from None
+        raise _explained(settings, error) from None
     finally:
         client.close()
 
 
-def _explained(settings: Settings, error: PartError) -> MailvaultError:
+def _part() -> Part:
+    number = str(uuid.uuid4())
+    return Part(
+        0,
+        f".mailvault/probe-{number}",
+        _BODY,
+        "text/plain",
+        keys.content_disposition("probe.txt"),
+        keys.metadata(number, "probe", number),
+    )
+
+
+def _put(destination: Destination, part: Part) -> None:
+    try:
+        destination.put(part.key, _BODY, hashlib.sha256(_BODY).digest(), headers_of(part))
+    except ClientError as error:
+        # Asked again after its answer was lost, the store holds our own object.
+        if status(error) != 412:
+            raise
+
+
+def _delete(destination: Destination, part: Part) -> None:
+    """Take the object away; some may write and not delete, which is all that uploads need."""
+    try:
+        destination.client.delete_object(Bucket=destination.bucket, Key=part.key)
+    except ClientError as error:
+        if explain(error)[0] in {StoreFaultError, StoreBusyError}:
+            raise
+
+
+def _explained(settings: Settings, error: ClientError | BotoCoreError) -> UnreachableError:
+    kind, detail = explain(error)
     where = f"bucket {settings.s3_bucket} at {settings.s3_endpoint or 'AWS S3'}"
-    hint = _HINTS.get(type(error), "see the store's own log, and try again")
-    return UnreachableError(f"{where}: {error}", hint=hint)
+    hint = _HINTS.get(kind, "see the store's own log, and try again")
+    # Stores without keys of their own say 501, some others 400.
+    refused = kind is StoreUnableError or (kind is StoreRefusedError and "ncrypt" in detail)
+    if settings.s3_sse != "none" and refused:
+        hint = "set S3_SSE=none"
+    return UnreachableError(f"{where}: {short(' '.join(detail.split()))}", hint=hint)

@@ -113,6 +113,7 @@ fn by_code(code: &str) -> Option<Reason> {
         | "InvalidToken"
         | "TokenRefreshRequired"
         | "AuthorizationHeaderMalformed" => Reason::StoreDenied,
+        "NotImplemented" => Reason::StoreUnable,
         // An upload that somebody else ended; the next attempt starts a new one.
         "NoSuchUpload" | "InvalidPart" | "RequestTimeout" => Reason::StoreFault,
         _ => return None,
@@ -124,6 +125,7 @@ fn by_status(status: u16) -> Reason {
         300..=399 => Reason::BucketMissing, // it is in another region
         401 | 403 => Reason::StoreDenied,
         429 | 503 => Reason::StoreBusy,
+        501 => Reason::StoreUnable,
         507 => Reason::StoreFull,
         408 | 409 | 412 | 500.. => Reason::StoreFault,
         _ => Reason::StoreRefused,
@@ -192,7 +194,9 @@ mod tests {
             ),
             ("400 Bad Request", "BadDigest", Reason::Damaged),
             ("400 Bad Request", "EntityTooLarge", Reason::StoreRefused),
-            ("501 Not Implemented", "NotImplemented", Reason::StoreFault),
+            ("501 Not Implemented", "NotImplemented", Reason::StoreUnable),
+            ("501 Not Implemented", "", Reason::StoreUnable),
+            ("400 Bad Request", "NotImplemented", Reason::StoreUnable),
         ] {
             assert_eq!(answer(status, code).0, reason, "{status} {code}");
         }

@@ -35,6 +35,8 @@ pub(crate) enum Reason {
     StoreBusy,
     /// The store has no room left.
     StoreFull,
+    /// The store does not know how to do what is asked (501).
+    StoreUnable,
     /// The store failed (5xx), or did not answer in time.
     StoreFault,
     /// The store refuses this very request (4xx).
@@ -47,7 +49,7 @@ pub(crate) enum Reason {
 
 impl Reason {
     /// All of them.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::FileMissing,
         Self::FileUnreadable,
         Self::FileRefused,
@@ -60,6 +62,7 @@ impl Reason {
         Self::BucketMissing,
         Self::StoreBusy,
         Self::StoreFull,
+        Self::StoreUnable,
         Self::StoreFault,
         Self::StoreRefused,
         Self::Damaged,
@@ -81,6 +84,7 @@ impl Reason {
             Self::BucketMissing => "bucket_missing",
             Self::StoreBusy => "store_busy",
             Self::StoreFull => "store_full",
+            Self::StoreUnable => "store_unable",
             Self::StoreFault => "store_fault",
             Self::StoreRefused => "store_refused",
             Self::Damaged => "damaged",
@@ -108,6 +112,7 @@ impl Reason {
                 | Self::BucketMissing
                 | Self::StoreBusy
                 | Self::StoreFull
+                | Self::StoreUnable
         )
     }
 }

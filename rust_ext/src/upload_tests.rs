@@ -161,6 +161,11 @@ async fn faults_have_their_reasons() {
             Reason::StoreRefused,
             "400 EntityTooLarge: scripted",
         ),
+        (
+            failure(501, "NotImplemented"),
+            Reason::StoreUnable,
+            "501 NotImplemented: scripted",
+        ),
         (empty(301), Reason::BucketMissing, "redirect"),
         (Step::Hang, Reason::StoreFault, "no answer in time"),
         (

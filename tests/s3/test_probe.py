@@ -10,10 +10,14 @@ import pytest
 
 from mailvault.config import Settings
 from mailvault.errors import ConfigError, UnreachableError
+from mailvault.store.options import s3_store
 from mailvault.store.probe import probe
+from tests.s3.conftest import KINDS, part
+from tests.s3.fake_store import Answer, FakeStore, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.conftest import Bucket
 
@@ -83,3 +87,134 @@ def test_settings_are_checked_first(
     with pytest.raises(ConfigError, match=name) as raised:
         probe(settings(bucket, **changes))
     assert "hunter2" not in str(raised.value) + raised.value.hint
+
+
+def fake_settings(store: FakeStore, **changes: str) -> Settings:
+    given = {
+        "s3_endpoint": store.address,
+        "s3_bucket": "bucket",
+        "aws_access_key_id": "id",
+        "aws_secret_access_key": "secret",
+    }
+    return Settings(_env_file=None, **(given | changes))  # type: ignore[arg-type, call-arg]
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("sse", ["AES256", "aws:kms", "none"])
+def test_the_probe_sends_what_an_upload_sends(kind: str, sse: str) -> None:
+    with FakeStore() as store:
+        given = fake_settings(store, s3_sse=sse, s3_sse_kms_key_id="my-key")
+        probe(given)
+        uploader = KINDS[kind](given, concurrency=1, max_bytes=1024)
+        uploader.submit([part(b"mailvault was here\n")])
+        uploader.close()
+        trial, deleted, upload = store.requests
+    assert [trial.method, deleted.method, upload.method] == ["PUT", "DELETE", "PUT"]
+    assert trial.path == deleted.path
+
+    def meant(request: Request) -> dict[str, str]:
+        """What the store is asked to do, without what each client adds of its own."""
+        own = {"x-amz-date", "x-amz-content-sha256", "x-amz-user-agent"}
+        own |= {"x-amz-checksum-algorithm", "x-amz-sdk-checksum-algorithm"}  # the checksum says it
+        telling = {"if-none-match", "content-disposition", "content-type", "content-length"}
+        values = {"content-disposition", "content-type"}
+        return {
+            name: "" if name in values or name.startswith("x-amz-meta-") else value
+            for name, value in request.headers.items()
+            if name in telling or (name.startswith("x-amz-") and name not in own)
+        }
+
+    asked = meant(trial)
+    assert asked == meant(upload)
+    assert asked["if-none-match"] == "*"
+    assert asked.get("x-amz-server-side-encryption", "none") == sse
+
+
+def no_encryption(request: Request) -> Answer:
+    """MinIO without a KMS."""
+    if "x-amz-server-side-encryption" in request.headers:
+        text = "Server side encryption specified but KMS is not configured"
+        return Answer(501, "NotImplemented", text)
+    return Answer(200)
+
+
+def test_a_store_that_cannot_encrypt_is_found_and_the_way_out_said() -> None:
+    with FakeStore(no_encryption) as store:
+        with pytest.raises(UnreachableError) as raised:
+            probe(fake_settings(store))
+        assert str(raised.value) == (
+            f"bucket bucket at {store.address}: 501 NotImplemented: "
+            "Server side encryption specified but KMS is not configured"
+        )
+        assert raised.value.hint == "set S3_SSE=none"
+        probe(fake_settings(store, s3_sse="none"))
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_what_a_store_cannot_do_is_the_systems_fault(kind: str) -> None:
+    with FakeStore(no_encryption) as store:
+        uploader = KINDS[kind](fake_settings(store), concurrency=1, max_bytes=1024)
+        uploader.submit([part(b"abc")])
+        uploader.close()
+    [outcome] = uploader.completed(0)
+    assert outcome.error is not None
+    assert (outcome.error.reason, outcome.error.systemic) == ("store_unable", True)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 501])
+def test_who_may_not_delete_may_still_upload(status: int) -> None:
+    def answer(request: Request) -> Answer:
+        return Answer(status, "AccessDenied") if request.method == "DELETE" else Answer(200)
+
+    with FakeStore(answer) as store:
+        probe(fake_settings(store))
+
+
+def test_a_trial_whose_answer_was_lost_counts() -> None:
+    answers = iter([Answer(500, "InternalError"), Answer(412, "PreconditionFailed"), Answer(204)])
+    with FakeStore(lambda _: next(answers)) as store:
+        probe(fake_settings(store))
+
+
+def test_the_line_is_short() -> None:
+    with FakeStore(lambda _: Answer(403, "SignatureDoesNotMatch", "no\n" * 500)) as store:
+        with pytest.raises(UnreachableError) as raised:
+            probe(fake_settings(store))
+        line = str(raised.value)
+    assert line.startswith(f"bucket bucket at {store.address}: 403 SignatureDoesNotMatch: no no")
+    assert len(line) < 250
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("make", [probe, s3_store])
+@pytest.mark.parametrize(
+    ("variables", "content", "said"),
+    [
+        ({"AWS_PROFILE": "nobody"}, "", "AWS_PROFILE: The config profile"),
+        ({}, "[default\n", "the AWS configuration: Unable to parse config file"),
+        ({}, "[default]\naws_access_key_id = id\n", "the AWS configuration: Partial credentials"),
+    ],
+)
+def test_a_wrong_aws_configuration_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    make: Callable[[Settings], object],
+    variables: dict[str, str],
+    content: str,
+    said: str,
+) -> None:
+    (tmp_path / "config").write_text(content)
+    files = dict.fromkeys(
+        ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), str(tmp_path / "config")
+    )
+    for name, value in (files | variables | {"AWS_EC2_METADATA_DISABLED": "true"}).items():
+        monkeypatch.setenv(name, value)
+    given = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        s3_endpoint="http://127.0.0.1:9",
+        s3_bucket="bucket",
+    )
+    with pytest.raises(ConfigError) as raised:
+        make(given)
+    assert str(raised.value).startswith(said)
+    assert "\n" not in str(raised.value)

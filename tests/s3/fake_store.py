@@ -1,0 +1,74 @@
+"""An S3 server that answers as a test wants, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; names of headers in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, and with a code an error as S3 words it."""
+
+    status: int
+    code: str = ""
+    message: str = "scripted"
+
+
+class FakeStore:
+    """A server for the length of a block."""
+
+    def __init__(self, script: Callable[[Request], Answer] = lambda _: Answer(200)) -> None:
+        self.requests: list[Request] = []
+        store = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                self.rfile.read(int(headers.get("content-length", 0)))
+                request = Request(self.command, self.path, headers)
+                store.requests.append(request)
+                answer = script(request)
+                body = (
+                    f"<Error><Code>{answer.code}</Code><Message>{answer.message}</Message></Error>"
+                    if answer.code
+                    else ""
+                ).encode()
+                self.send_response(answer.status)
+                self.send_header("ETag", '"tag"')
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_PUT = do_DELETE = answer  # noqa: N815  # the server looks for these names
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
