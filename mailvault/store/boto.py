@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+import time
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
 from mailvault.errors import PartError, StoreFaultError
@@ -13,6 +14,7 @@ from mailvault.store.boto_object import upload
 from mailvault.store.boto_target import GivenUpError, Target, encryption
 from mailvault.store.budget import ByteBudget
 from mailvault.store.options import PART_SIZE, SLICES, boto_client, bucket_name
+from mailvault.store.threads import DaemonThreads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,10 @@ _MOST_THREADS = 64
 """boto3 uses a core up with fewer; more of them only wait for the interpreter."""
 
 _ABORT_TIMEOUT = 15.0
+"""Seconds in which multipart uploads are aborted at the store."""
+
+_LAST_ANSWERS = 2.0
+"""Seconds in which other requests that are given up may still be answered."""
 
 
 class BotoUploader:
@@ -39,10 +45,11 @@ class BotoUploader:
         slices: int = SLICES,
     ) -> None:
         threads = min(concurrency, _MOST_THREADS)
-        self._uploads = ThreadPoolExecutor(threads, "mailvault-upload")
-        self._senders = ThreadPoolExecutor(2 * slices, "mailvault-slice")
+        client = boto_client(settings, connections=threads + 2 * slices)
+        self._uploads = DaemonThreads(threads, "mailvault-upload")
+        self._senders = DaemonThreads(2 * slices, "mailvault-slice")
         self._target = Target(
-            client=boto_client(settings, connections=threads + 2 * slices),
+            client=client,
             bucket=bucket_name(settings),
             encryption=encryption(settings),
             budget=ByteBudget(max_bytes),
@@ -84,16 +91,26 @@ class BotoUploader:
     def close(self, *, abort: bool = False) -> None:
         """End all uploads: wait for those under way, or with `abort` give them up.
 
-        A request that is under way cannot be taken back; it is waited for, 15 seconds at most.
+        A request that is under way cannot be taken back. It is waited for, two seconds at most,
+        or fifteen where a multipart upload is to be aborted; what is not answered by then is left
+        to threads that end with the process.
         """
         if abort:
             self._target.given_up.set()
         self._uploads.shutdown(wait=not abort, cancel_futures=abort)
-        with self._lock:
-            pending = set(self._pending)
-        wait(pending, timeout=_ABORT_TIMEOUT if abort else None)
+        if abort:
+            self._wait_for_aborts()
         self._senders.shutdown(wait=not abort, cancel_futures=abort)
         self._target.client.close()
+
+    def _wait_for_aborts(self) -> None:
+        with self._lock:
+            pending = set(self._pending)
+        started = time.monotonic()
+        while pending and (passed := time.monotonic() - started) < _ABORT_TIMEOUT:
+            if passed >= _LAST_ANSWERS and not self._target.multiparts:
+                return
+            _, pending = wait(pending, timeout=0.1)
 
     def _run(self, part: Part) -> None:
         try:
@@ -104,6 +121,8 @@ class BotoUploader:
         except PartError as error:
             outcome = Outcome(part.number, error=error.with_traceback(None))
         except Exception as error:  # noqa: BLE001  # a part without an outcome is waited for
+            if self._target.given_up.is_set():
+                return
             fault = StoreFaultError(f"the uploader failed: {type(error).__name__}")
             outcome = Outcome(part.number, error=fault)
         self._outcomes.put(outcome)

@@ -33,6 +33,16 @@ def send(target: Target, key: str, content: Content, headers: Headers) -> str | 
     None means that another writer was faster, or that the store does not know the upload (any
     more): what is at the key tells.
     """
+    this = object()
+    target.multiparts.add(this)
+    try:
+        target.check_wanted()
+        return _send(target, key, content, headers)
+    finally:
+        target.multiparts.discard(this)
+
+
+def _send(target: Target, key: str, content: Content, headers: Headers) -> str | None:
     try:
         upload_id = target.client.create_multipart_upload(
             Bucket=target.bucket,

@@ -100,6 +100,7 @@ class Target(Destination):
         part_size: Largest part that is sent in one request, and smallest slice of one that is not.
         slices: Slices of one part that are under way at once.
         senders: The threads that send slices; not those that wait for them.
+        multiparts: The multipart uploads that are to be completed or aborted yet.
         given_up: Set when nothing is wanted any more.
     """
 
@@ -107,6 +108,7 @@ class Target(Destination):
     part_size: int
     slices: int
     senders: Executor
+    multiparts: set[object] = field(default_factory=set)
     given_up: threading.Event = field(default_factory=threading.Event)
 
     def check_wanted(self) -> None:
