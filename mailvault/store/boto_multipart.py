@@ -1,15 +1,21 @@
-"""One multipart upload with boto3: slices sent several at a time, aborted unless completed."""
+"""One multipart upload with boto3: slices sent several at a time, aborted unless completed.
+
+The completion asks the store to overwrite nothing. One that does not know that condition (501) is
+asked without it, and there a writer other than mailvault that takes the key between the last look
+at it and the completion is overwritten.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
-from mailvault.store.boto_errors import FAILURES, classify, status
+from mailvault.errors import StoreUnableError
+from mailvault.store.boto_errors import FAILURES, classify, explain, status
 from mailvault.store.boto_target import base64
 
 if TYPE_CHECKING:
@@ -63,6 +69,10 @@ def _send(target: Target, key: str, content: Content, headers: Headers) -> str |
     if etag is None:
         upload.abort()
     return etag
+
+
+class _Condition(TypedDict, total=False):
+    IfNoneMatch: str
 
 
 class _Multipart:
@@ -125,19 +135,31 @@ class _Multipart:
             future.result()
 
     def complete(self) -> str | None:
-        """Make the object of the slices; None where the store does not know the upload."""
+        """Make the object of the slices.
+
+        None means that the key was taken meanwhile, or that the store does not know the upload.
+        """
         try:
-            return self._target.client.complete_multipart_upload(
-                Bucket=self._target.bucket,
-                Key=self._key,
-                UploadId=self._id,
-                MultipartUpload={"Parts": [part for _, part in sorted(self._parts.items())]},
-            )["ETag"]
+            try:
+                return self._complete({"IfNoneMatch": "*"})
+            except FAILURES as error:
+                if explain(error)[0] is not StoreUnableError:
+                    raise
+            return self._complete({})
         except FAILURES as error:
-            # Asked again after its answer was lost, a completion finds no upload.
-            if isinstance(error, ClientError) and status(error) == 404:
+            # Asked again after its answer was lost, a completion finds no upload or its object.
+            if isinstance(error, ClientError) and status(error) in {404, 409, 412}:
                 return None
             raise classify("completing", self._key, error) from None
+
+    def _complete(self, condition: _Condition) -> str:
+        return self._target.client.complete_multipart_upload(
+            Bucket=self._target.bucket,
+            Key=self._key,
+            UploadId=self._id,
+            MultipartUpload={"Parts": [part for _, part in sorted(self._parts.items())]},
+            **condition,
+        )["ETag"]
 
     def abort(self) -> None:
         """Give the upload up; what the store says to that is no news any more."""

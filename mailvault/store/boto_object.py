@@ -86,8 +86,8 @@ def _place_whole(placing: _Placing) -> StoredObject | None:
 def _place_slices(placing: _Placing) -> StoredObject | None:
     """Send a multipart upload; None where other content holds the key.
 
-    Not all stores know a condition on it, so the key is looked at before the first byte and once
-    more before the last request.
+    Not all stores know a condition on its last request, so the key is looked at before the first
+    byte and once more before that request.
     """
     target, key, content = placing.target, placing.key, placing.content
     for attempt in range(_ATTEMPTS):
