@@ -25,6 +25,7 @@ BUCKET = "mailvault"
 ACCESS_KEY = "mailvault-demo"
 SECRET_KEY = "mailvault-demo-secret"
 START_TIMEOUT = 60.0
+START_ATTEMPTS = 3
 
 
 class ServerError(RuntimeError):
@@ -87,8 +88,19 @@ class S3Server:
 
     def start(self) -> None:
         """Start the server with `BUCKET` in it, or find it running."""
-        if self.process() is not None:
-            return
+        for attempt in range(1, START_ATTEMPTS + 1):
+            if self.process() is not None:
+                return
+            try:
+                self._start()
+            except ServerError:
+                # A port that was free a moment ago may be somebody else's now.
+                self.stop()
+                self._port_file.unlink(missing_ok=True)
+                if attempt == START_ATTEMPTS:
+                    raise
+
+    def _start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         if not self._port_file.exists():
             self._port_file.write_text(str(free_port()))
@@ -99,6 +111,7 @@ class S3Server:
             str(weed), "mini", f"-dir={self.directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
             f"-bucket={BUCKET}", f"-s3.port={self._port_file.read_text()}", "-admin.ui=false",
             "-webdav=false", "-master.telemetry=false", "-s3.autoCreateBucket=false",
+            "-s3.port.iceberg=0", "-s3.port.lance=0", f"-admin.port={free_port()}",
             *ports, *grpc,
         ]  # fmt: skip
         environment = os.environ | {

@@ -5,6 +5,7 @@ _AGAIN = "mailvault retry --all --reset"
 _HINTS = {
     "file_missing": f"put the files back, then: {_AGAIN}",
     "file_unreadable": f"let the worker's user read them, then: {_AGAIN}",
+    "file_fault": f"see what the disk says, then: {_AGAIN}",
     "file_refused": f"correct the paths in the source, then: {_AGAIN}",
     "body_unreadable": f"look at the rows in the source, then: {_AGAIN}",
     "store_refused": f"see what the store says, then: {_AGAIN}",

@@ -145,7 +145,11 @@ class SourceReader:
     def _body(self, number: int, part: SourcePart, content: bytes | SourceFile) -> Part:
         content_type = part.content_type or sniff(_head(content))
         return self._as_part(
-            number, part, keys.body_key(part.email_key, content_type), content, content_type
+            number,
+            part,
+            keys.body_key(part.email_key, content_type, part.kind),
+            content,
+            content_type,
         )
 
     def _attachment(self, number: int, part: SourcePart) -> Part | FileMissingError:

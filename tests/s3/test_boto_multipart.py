@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from mailvault.store.boto import BotoUploader
 from mailvault.store.boto_target import Target
@@ -68,11 +69,11 @@ class _Raw:
 def test_a_store_that_does_not_know_the_condition_is_asked_without(uploads: Uploads) -> None:
     asked = []
 
-    def unable(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+    def unable(request: AWSPreparedRequest, **_: Any) -> Any:
         conditional = "If-None-Match" in request.headers
         asked.append(conditional)
         body = b"<Error><Code>NotImplemented</Code><Message>A header</Message></Error>"
-        return AWSResponse(request.url, 501, {}, _Raw(body)) if conditional else None
+        return AWSResponse(request.url, 501, HTTPHeaders(), _Raw(body)) if conditional else None
 
     uploader = uploads.open()
     assert isinstance(uploader, BotoUploader)
