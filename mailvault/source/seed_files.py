@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import struct
-import zipfile
 import zlib
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailvault.source.seed_office import DOCX, XLSX
+from mailvault.source.seed_zip import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 LARGEST = 4 * 1024**2
 _ROW = 256
-_ZIP_DATE = (2026, 1, 1, 0, 0, 0)
 _OOXML = "application/vnd.openxmlformats-officedocument"
 _INVITATION = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//mailvault//seed//EN\r\nBEGIN:VEVENT\r\n"
@@ -54,23 +54,26 @@ class FileMaker:
         rows = bytearray(self._noise)
         rows[:: _ROW + 1] = bytes(len(range(0, len(rows), _ROW + 1)))  # each row's filter: none
         self._rows = bytes(rows)
+        docx = Archive(DOCX, "word/media/filler.bin")
+        xlsx = Archive(XLSX, "xl/media/filler.bin")
+        archive = Archive({"list.csv": "".join(lines[:40]).encode()}, "scan.bin")
         self.kinds = [
             Kind("pdf", "application/pdf", 30, self._pdf),
             Kind("png", "image/png", 20, self._png),
             Kind("jpg", "image/jpeg", 20, self._jpeg),
-            Kind("docx", f"{_OOXML}.wordprocessingml.document", 10, self._docx),
-            Kind("xlsx", f"{_OOXML}.spreadsheetml.sheet", 6, self._xlsx),
+            Kind("docx", f"{_OOXML}.wordprocessingml.document", 10, self._filled(docx)),
+            Kind("xlsx", f"{_OOXML}.spreadsheetml.sheet", 6, self._filled(xlsx)),
             Kind("csv", "text/csv", 4, self._text),
             Kind("txt", "text/plain", 4, self._text),
-            Kind("zip", "application/zip", 4, self._zip),
+            Kind("zip", "application/zip", 4, self._filled(archive)),
             Kind("ics", "text/calendar", 2, self._ics),
         ]
-        self._weights = [kind.weight for kind in self.kinds]
+        self._weights = list(accumulate(kind.weight for kind in self.kinds))
 
     def make(self) -> tuple[Kind, bytes]:
         """Return a file of some type and size, as they come by mail."""
-        kind = self._random.choices(self.kinds, self._weights)[0]
-        size = int(self._random.lognormvariate(9.9, 1.1))  # the median is 20 KB
+        kind = self._random.choices(self.kinds, cum_weights=self._weights)[0]
+        size = int(self._random.lognormvariate(9.6, 1.05))  # median 15 KB, mean 26 KB
         return kind, kind.make(min(max(size, 200), LARGEST))
 
     def _filler(self, size: int) -> bytes:
@@ -113,14 +116,8 @@ class FileMaker:
         comments = [struct.pack(">HH", 0xFFFE, len(piece) + 2) + piece for piece in pieces]
         return b"".join([_JPEG_START, *comments, _JPEG_END])
 
-    def _docx(self, size: int) -> bytes:
-        return _zipped(DOCX | {"word/media/filler.bin": self._filler(size)})
-
-    def _xlsx(self, size: int) -> bytes:
-        return _zipped(XLSX | {"xl/media/filler.bin": self._filler(size)})
-
-    def _zip(self, size: int) -> bytes:
-        return _zipped({"list.csv": self._text(size // 4), "scan.bin": self._filler(size)})
+    def _filled(self, archive: Archive) -> Callable[[int], bytes]:
+        return lambda size: archive.with_last(self._filler(size))
 
     def _text(self, size: int) -> bytes:
         start = self._lines.index(b"\n", self._random.randrange(LARGEST // 2)) + 1
@@ -134,11 +131,3 @@ class FileMaker:
 def _png_chunk(name: bytes, content: bytes) -> bytes:
     check = zlib.crc32(content, zlib.crc32(name))
     return b"%b%b%b%b" % (struct.pack(">I", len(content)), name, content, struct.pack(">I", check))
-
-
-def _zipped(members: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), content)
-    return out.getvalue()

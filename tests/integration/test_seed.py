@@ -71,7 +71,12 @@ def check(extension: str, content: bytes) -> None:
             (height,) = struct.unpack(">I", content[20:24])
             assert len(pixels) == 257 * height
         case "docx" | "xlsx" | "zip":
-            assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
+            archive = zipfile.ZipFile(io.BytesIO(content))
+            assert archive.testzip() is None
+            assert archive.namelist()[-1] in {
+                "word/media/filler.bin", "xl/media/filler.bin", "scan.bin"
+            }  # fmt: skip
+            assert {member.date_time for member in archive.infolist()} == {(2026, 1, 1, 0, 0, 0)}
         case "pdf":
             start = int(content.rsplit(b"startxref\n", 1)[1].split()[0])
             assert content[start:].startswith(b"xref\n0 5\n")
