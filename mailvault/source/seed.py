@@ -24,9 +24,10 @@ LATEST = datetime(2026, 6, 30, tzinfo=UTC)
 """Mail ends here and goes four years back; today's date would make each run different."""
 YEARS = 4
 
-SMALLEST_BODY, LARGEST_BODY = 1_100, 50_000
-ONE_IN_HUGE = 2000
-"""One body in so many is of one to five megabytes: somebody pasted a picture."""
+SMALLEST_BODY, LARGEST_BODY = 1_100, 48_000
+ONE_IN_HUGE = 4000
+"""One body in so many is of one to five megabytes: an endless thread, or a report."""
+HUGE = 5_000_000
 
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
 
@@ -55,7 +56,9 @@ class MailMaker:
         self._attachments = attachments
         self._words = make_words(number)
         self._files = FileMaker(self._random, self._words.lines)
-        self._paragraph = sum(map(len, self._words.paragraphs)) / len(self._words.paragraphs)
+        self._row = sum(map(len, self._words.rows)) / len(self._words.rows)
+        # A body is a piece of this, which costs one random number instead of one for each row.
+        self._rows = self._random.choices(self._words.rows, k=2 * round(HUGE / self._row))
 
     def email(self) -> _Draft:
         """Invent one email."""
@@ -67,15 +70,16 @@ class MailMaker:
 
     def _body(self, subject: str) -> str:
         if self._random.randrange(ONE_IN_HUGE):
-            size = self._random.lognormvariate(8.85, 0.85)  # the median is 7 KB
-            size = min(max(size, SMALLEST_BODY), LARGEST_BODY - 2_000)
+            size = self._random.lognormvariate(8.5, 0.85)  # the median is 5 KB
+            size = min(max(size, SMALLEST_BODY), LARGEST_BODY)
         else:
-            size = self._random.uniform(1e6, 5e6)
-        count = max(round(size / self._paragraph), 5)
-        text = "".join(self._random.choices(self._words.paragraphs, k=count))
+            size = self._random.uniform(1e6, HUGE)
+        count = round(size / self._row)
+        start = self._random.randrange(len(self._rows) - count)
+        text = "".join(self._rows[start : start + count])
         return (
             f'<html><head><meta charset="utf-8"><title>{subject}</title></head>\n'
-            f"<body>\n{text}</body></html>\n"
+            f'<body><table width="600">\n{text}</table></body></html>\n'
         )
 
     def attachment_count(self) -> int:
