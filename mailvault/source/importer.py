@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailvault.source.intake import EmailRow, Intake
+from mailvault.source.intake import EmailRow, FileRow, Intake
 from mailvault.source.mailbox import RawMessage, Skipped, find_files, read_messages
 from mailvault.source.message import Message, read_message
 from mailvault.source.mime import MessageError
@@ -38,6 +38,7 @@ class Importer:
         self._intake = intake
         self._on_skip = on_skip
         self._rows: list[EmailRow] = []
+        self._files: list[FileRow] = []
         self._bodies = 0
 
     def take(self, found: RawMessage | Skipped) -> None:
@@ -53,8 +54,8 @@ class Importer:
 
     def finish(self) -> None:
         """Commit what has been taken."""
-        self._intake.commit(self._rows)
-        self._rows, self._bodies = [], 0
+        self._intake.commit(self._rows, self._files)
+        self._rows, self._files, self._bodies = [], [], 0
 
     def _read(self, found: RawMessage | Skipped) -> Message | Skipped:
         if isinstance(found, Skipped):
@@ -69,7 +70,7 @@ class Importer:
     def _add(self, message: Message) -> None:
         email_ids, file_ids = self._intake.reserve(1, len(message.attachments))
         for file_id, attachment in zip(file_ids, message.attachments, strict=True):
-            self._intake.add_file(
+            row = self._intake.add_file(
                 file_id,
                 email_ids[0],
                 filename=attachment.filename,
@@ -77,6 +78,7 @@ class Importer:
                 content=attachment.part.content(),
                 ending=attachment.extension,
             )
+            self._files.append(row)
         self._rows.append(EmailRow(email_ids[0], *message[:5]))
         self._bodies += len(message.body or "")
         self.summary.emails += 1

@@ -57,8 +57,7 @@ class Intake:
         self._connection = connection
         self._directory = directory
         self._folders: set[str] = set()
-        self._files: list[FileRow] = []
-        self._uncommitted: list[str] = []
+        self._uncommitted: set[str] = set()
         ready = connection.execute(query("intake", "tables_ready")).fetchone()
         if not (ready and ready[0]):
             raise SchemaError(
@@ -85,8 +84,8 @@ class Intake:
         content_type: str,
         content: bytes,
         ending: str,
-    ) -> None:
-        """Write a file now and have its row committed with the next `commit`.
+    ) -> FileRow:
+        """Write a file now and return its row, to be committed.
 
         The path is made of the id and `ending`, which must be the program's own: a file name
         from a mail never becomes part of a path.
@@ -94,7 +93,7 @@ class Intake:
         folder = f"{file_id >> 16 & 0xFF:02x}/{file_id >> 8 & 0xFF:02x}"
         path = f"{folder}/{file_id}{ending}"
         self._write(folder, path, content)
-        self._files.append(FileRow(file_id, email_id, filename, content_type, len(content), path))
+        return FileRow(file_id, email_id, filename, content_type, len(content), path)
 
     def _write(self, folder: str, path: str, content: bytes) -> None:
         if folder not in self._folders:
@@ -103,7 +102,7 @@ class Intake:
         full = f"{self._directory}/{path}"
         try:
             with open(full, "xb", buffering=0) as file:  # noqa: PTH123  # a third of Path's cost
-                self._uncommitted.append(full)
+                self._uncommitted.add(full)
                 file.write(content)
         except FileExistsError:
             raise ConfigError(
@@ -111,18 +110,17 @@ class Intake:
                 hint="name an empty directory with --files",
             ) from None
 
-    def commit(self, emails: Iterable[EmailRow]) -> None:
-        """Commit emails and the files that were added, in one transaction.
+    def commit(self, emails: Iterable[EmailRow], files: Sequence[FileRow]) -> None:
+        """Commit emails and the files that were added for them, in one transaction.
 
-        The emails may be made, and their files added, while PostgreSQL takes in the rows before.
+        Another thread may add files for the next emails at the same time.
         """
         with self._connection.transaction():
             self._copy("emails", EmailRow._fields, _EMAIL_TYPES, emails)
-            self._copy("files", FileRow._fields, _FILE_TYPES, self._files)
+            self._copy("files", FileRow._fields, _FILE_TYPES, files)
             # Whether the commit arrives cannot be known if it is interrupted. A file without a
             # row does no harm; a row without its file would.
-            self._uncommitted = []
-        self._files = []
+            self._uncommitted.difference_update(f"{self._directory}/{row[-1]}" for row in files)
 
     def _copy(
         self,

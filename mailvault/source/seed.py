@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailvault.source.intake import EmailRow, Intake
+from mailvault.source.intake import EmailRow, FileRow, Intake
 from mailvault.source.seed_files import FileMaker
 from mailvault.source.seed_words import make_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import psycopg
@@ -38,6 +39,20 @@ class Seeded:
 
     attachments: int = 0
     size: int = 0
+
+    def add(self, chunk: _Chunk) -> None:
+        """Count what has been committed."""
+        self.attachments += len(chunk.files)
+        self.size += sum(len(row.body or "") for row in chunk.emails)
+        self.size += sum(row.size for row in chunk.files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Rows that are committed together; their files are written."""
+
+    emails: list[EmailRow] = field(default_factory=list)
+    files: list[FileRow] = field(default_factory=list)
 
 
 class _Draft(NamedTuple):
@@ -82,16 +97,16 @@ class MailMaker:
             f'<body><table width="600">\n{text}</table></body></html>\n'
         )
 
-    def attachment_count(self) -> int:
-        """Say how many attachments the next email has."""
-        return self._random.randint(*self._attachments)
+    def attachment_counts(self, emails: int) -> list[int]:
+        """Say how many attachments each of the next emails has."""
+        return [self._random.randint(*self._attachments) for _ in range(emails)]
 
-    def add_attachment(self, intake: Intake, file_id: int, email_id: int) -> int:
-        """Invent one attachment and return its size."""
+    def add_attachment(self, intake: Intake, file_id: int, email_id: int) -> FileRow:
+        """Invent one attachment and write its file."""
         kind, content = self._files.make()
         name = self._random.choice(self._words.names)
         slug = _NOT_PLAIN.sub("-", name).strip("-") or "file"
-        intake.add_file(
+        return intake.add_file(
             file_id,
             email_id,
             filename=f"{name}.{kind.extension}",
@@ -99,7 +114,6 @@ class MailMaker:
             content=content,
             ending=f"-{slug}.{kind.extension}",
         )
-        return len(content)
 
 
 def seed_mail(  # noqa: PLR0913  # what, where to, and a way to tell
@@ -117,34 +131,41 @@ def seed_mail(  # noqa: PLR0913  # what, where to, and a way to tell
         emails: How many.
         attachments: The least and the most that one has.
         number: The same number makes the same mail.
-        on_added: Called with the number of emails after each commit.
+        on_added: Called with the number of emails after each commit, mostly by another thread.
 
     Raises:
         SchemaError: The tables are not there.
         ConfigError: The directory cannot be written to, or Faker is not installed.
     """
     done = Seeded()
-    with Intake(connection, directory) as intake:
+    with Intake(connection, directory) as intake, ThreadPoolExecutor(1) as beside:
+
+        def commit(chunk: _Chunk) -> None:
+            intake.commit(chunk.emails, chunk.files)
+            done.add(chunk)
+            on_added(len(chunk.emails))
+
         maker = MailMaker(number, attachments)
+        chunk = _Chunk()
         for start in range(0, emails, CHUNK):
-            count = min(CHUNK, emails - start)
-            _add_chunk(intake, maker, count, done)
-            on_added(count)
+            counts = maker.attachment_counts(min(CHUNK, emails - start))
+            email_ids, file_ids = intake.reserve(len(counts), sum(counts))
+            # PostgreSQL compresses the bodies of a chunk only when it has them all. That takes
+            # nearly as long as we do for the next chunk, and needs nothing of us.
+            committing = beside.submit(commit, chunk)
+            chunk = _make_chunk(intake, maker, zip(email_ids, counts, strict=True), file_ids)
+            committing.result()
+        commit(chunk)
     return done
 
 
-def _add_chunk(intake: Intake, maker: MailMaker, count: int, done: Seeded) -> None:
-    counts = [maker.attachment_count() for _ in range(count)]
-    email_ids, file_ids = intake.reserve(count, sum(counts))
+def _make_chunk(
+    intake: Intake, maker: MailMaker, emails: Iterable[tuple[int, int]], file_ids: list[int]
+) -> _Chunk:
+    chunk = _Chunk()
     next_file = iter(file_ids)
-
-    def rows() -> Iterator[EmailRow]:
-        for email_id, attachments in zip(email_ids, counts, strict=True):
-            draft = maker.email()
-            done.size += len(draft.body)
-            for file_id in islice(next_file, attachments):
-                done.size += maker.add_attachment(intake, file_id, email_id)
-            yield EmailRow(email_id, *draft)
-
-    intake.commit(rows())
-    done.attachments += len(file_ids)
+    for email_id, attachments in emails:
+        chunk.emails.append(EmailRow(email_id, *maker.email()))
+        for file_id in islice(next_file, attachments):
+            chunk.files.append(maker.add_attachment(intake, file_id, email_id))
+    return chunk

@@ -131,6 +131,20 @@ def test_no_attachments(database: str, connection: psycopg.Connection, tmp_path:
     assert [len(rows) for rows in contents(connection)] == [3, 0]
 
 
+def test_a_failed_commit_leaves_the_files_of_committed_rows_alone(
+    database: str, connection: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailvault.source.seed.CHUNK", 10)
+    connection.execute("alter table emails add check (id <= 25)")
+    result = run(database, tmp_path, "--emails", "50", "--attachments", "1-2")
+    assert isinstance(result.exception, psycopg.errors.CheckViolation)
+    emails, files = contents(connection)
+    assert len(emails) == 20
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} == {
+        row[5] for row in files
+    }
+
+
 def test_without_faker_it_says_how_to_get_it(
     database: str,
     connection: psycopg.Connection,
