@@ -42,7 +42,11 @@ where
     and p.part_key = %(part_key)s;
 
 -- name: has_files
-select exists (select from mailvault.source_part as p where not p.in_table);
+select exists(
+    select 1
+    from mailvault.source_part as p
+    where not p.in_table
+);
 
 -- name: resolve_table
 -- The table that a name means on this search path, and how its schema is called.
