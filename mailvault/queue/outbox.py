@@ -160,15 +160,15 @@ class Outbox:
         """Give back all jobs that this worker holds, except these; return them."""
         return self._call_for_jobs("release_strays", jobs=list(kept))
 
-    def heartbeat(self, state: str, in_flight: int, hold: Hold | None) -> None:
-        """Show that this worker lives, and how it is."""
+    def heartbeat(self, state: str, in_flight: int, hold: Hold | None, *, renew: bool) -> None:
+        """Show that this worker lives, and how it is; `renew` its leases if it gets on."""
         self._call(
             "heartbeat",
             state=state,
             in_flight=in_flight,
             held_reason=hold.reason if hold else None,
             held_message=hold.message if hold else None,
-            timeout=self._policy.timeout,
+            renewal=self._policy.timeout if renew else None,
         )
 
     def reap(self, stale: timedelta) -> int:

@@ -16,7 +16,8 @@ from mailvault.db import first_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mailvault.queue.outbox import Hold, Outbox
+    from mailvault.queue.outbox import Outbox
+    from mailvault.worker.loop import VitalSigns
     from mailvault.worker.stop import Stop
 
 BEAT = 5.0
@@ -37,7 +38,7 @@ class Heart:
     def __init__(
         self,
         outbox: Outbox,
-        vital_signs: Callable[[], tuple[str, int, Hold | None]],
+        vital_signs: Callable[[], VitalSigns],
         stop: Stop,
         changed: threading.Event,
         *,
@@ -50,6 +51,7 @@ class Heart:
         self._changed = changed
         self._ended = False
         self._missed_at = float("-inf")
+        self._turns = -1
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
 
     def start(self) -> None:
@@ -61,12 +63,12 @@ class Heart:
         self._ended = True
         self._changed.set()
         self._thread.join()
-        self._outbox.heartbeat(state, 0, None)
+        self._outbox.heartbeat(state, 0, None, renew=False)
 
     def _run(self) -> None:
         while True:
             try:
-                self._outbox.heartbeat(*self._vital_signs())
+                self._beat()
                 self._reap()
             except psycopg.Error as error:
                 self._missed_at = time.monotonic()
@@ -79,6 +81,13 @@ class Heart:
                 log.error("the process that started this worker is gone; stopping")
                 self._parent = None
                 self._stop.request()
+
+    def _beat(self) -> None:
+        signs = self._vital_signs()
+        # A loop that hangs loses its leases at their deadline, although its heart beats.
+        renew = signs.turns != self._turns
+        self._turns = signs.turns
+        self._outbox.heartbeat(signs.state, signs.in_hand, signs.hold, renew=renew)
 
     def _reap(self) -> None:
         # Where this heart missed a beat, PostgreSQL was away, and the others missed theirs too:

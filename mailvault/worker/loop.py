@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
@@ -55,6 +55,15 @@ class LoopOptions:
     max_jobs: int | None = None
 
 
+class VitalSigns(NamedTuple):
+    """How a loop is: its state, the jobs in hand, what holds it, and how often it went round."""
+
+    state: str
+    in_hand: int
+    hold: Hold | None
+    turns: int
+
+
 class Loop:
     """Moves mail until it is asked to stop; owns no transaction while anything uploads."""
 
@@ -86,16 +95,17 @@ class Loop:
         self._jobs_uploading = 0
         self._bytes_uploading = 0
         self._taken = 0
+        self._turns = 0
         self._idle = False
         self.seconds_waited_for_store = 0.0
 
-    def vital_signs(self) -> tuple[str, int, Hold | None]:
-        """Return the state, the jobs in hand and what holds the worker; safe from any thread."""
+    def vital_signs(self) -> VitalSigns:
+        """Return how the loop is; safe from any thread."""
         hold = self._breaker.hold
         if self._stop.requested.is_set():
-            return "stopping", self._in_hand, None
+            return VitalSigns("stopping", self._in_hand, None, self._turns)
         state = "held" if hold else "idle" if self._idle else "running"
-        return state, self._in_hand, hold
+        return VitalSigns(state, self._in_hand, hold, self._turns)
 
     @property
     def _in_hand(self) -> int:
@@ -108,6 +118,7 @@ class Loop:
         """
         try:
             while not self._stop.at_once and self._go_on():
+                self._turns += 1
                 self._collect(TICK)
                 if self._settler.due or not self._uploading:
                     self._settler.settle()

@@ -6,7 +6,7 @@ create function mailvault.heartbeat(
     p_in_flight integer,
     p_held_reason text default null,
     p_held_message text default null,
-    p_timeout interval default '300 seconds'
+    p_renewal interval default null
 )
 returns void
 language sql
@@ -20,10 +20,10 @@ update mailvault.worker as w set
     heartbeat_at = now()
 where w.id = p_worker;
 
--- A worker that goes on keeps its leases, however long its uploads take. Seldom, since each renewal
--- is a dead row.
-update mailvault.lease as l set deadline_at = now() + p_timeout
-where l.worker_id = p_worker and l.deadline_at < now() + p_timeout / 2;
+-- A worker that goes on keeps its leases, however long its uploads take; one that says nothing of a
+-- renewal keeps them to their deadline. Seldom, since each renewal leaves a dead row.
+update mailvault.lease as l set deadline_at = now() + p_renewal
+where l.worker_id = p_worker and l.deadline_at < now() + p_renewal / 2;
 
 -- All workers sample; the first of every five seconds wins.
 insert into mailvault.sample (batch_id, sampled_at, processed, dead, bytes)

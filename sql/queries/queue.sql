@@ -31,7 +31,7 @@ where l.worker_id = %(worker)s and l.job_id <> all(%(jobs)s::bigint[]);
 
 -- name: heartbeat
 select mailvault.heartbeat(
-    %(worker)s, %(state)s, %(in_flight)s, %(held_reason)s, %(held_message)s, %(timeout)s
+    %(worker)s, %(state)s, %(in_flight)s, %(held_reason)s, %(held_message)s, %(renewal)s
 );
 
 -- name: reap

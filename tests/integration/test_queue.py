@@ -228,6 +228,22 @@ def test_a_lease_past_its_deadline_is_taken_back(
     application.reconcile()
 
 
+@pytest.mark.parametrize("renew", [True, False])
+def test_a_heartbeat_renews_the_leases_of_a_worker_that_gets_on(
+    application: Application, pool: ConnectionPool, *, renew: bool
+) -> None:
+    application.add_email()
+    enqueue_all(application)
+    outbox = worker(pool)
+    outbox.claim(1)
+    application.connection.execute(
+        "update mailvault.lease set leased_at = leased_at - interval '1 hour', "
+        "deadline_at = deadline_at - interval '1 hour'"
+    )
+    outbox.heartbeat("running", 1, None, renew=renew)
+    assert outbox.reap(STALE) == (0 if renew else 1)
+
+
 @pytest.mark.parametrize(("reset", "attempt"), [(True, 1), (False, 4)])
 def test_retry_sends_dead_letters_back(
     application: Application, pool: ConnectionPool, attempt: int, *, reset: bool
