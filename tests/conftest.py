@@ -141,6 +141,7 @@ def application(database: str, tmp_path: Path) -> Iterator[Application]:
     """An application with mailvault set up on its database."""
     root = tmp_path / "files"
     root.mkdir()
+    (root / "of-another.txt").touch()  # an empty root would look like a volume that is not mounted
     application = Application(database, root)
     yield application
     application.connection.close()
