@@ -61,7 +61,7 @@ format: $(INSTALLED) ## Write the code as the formatters would have it
 
 .PHONY: bench
 bench: $(EXTENSION) ## Time the whole road over 100,000 seeded emails
-	$(BIN)/python -m bench.road --emails 100000
+	$(BIN)/python -m bench.road --emails 100000 --attachments 0-1
 
 .PHONY: lock
 lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml
