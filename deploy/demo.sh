@@ -11,6 +11,7 @@ mkdir -p "$demo"
 {
     cat "$demo.env.new"
     echo "export MIGRATION_FILES_ROOT='$PWD/$demo/files'"
+    echo "export PATH='$PWD/.venv/bin':\"\$PATH\""
 } >"$demo/env"
 rm "$demo.env.new"
 # shellcheck source=/dev/null
@@ -43,7 +44,7 @@ The two servers go on. To look further:
   mailvault status --watch
   $psql "\$DATABASE_URL" -c 'table mailvault.progress' -x
   $psql "\$DATABASE_URL" -c 'select * from mailvault.objects limit 5' -x
-  python -m deploy.list_bucket 10        # with .venv/bin on the PATH
+  python -m deploy.list_bucket 10
   make demo                              # again, with more mail
 To end them and remove what they hold: make stop
 EOF
