@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         default=ByteSize(512 * 1024**2), description="Memory that a worker process keeps within."
     )
     migration_chunk_timeout: float = Field(
-        default=300, gt=0, description="Seconds that one attempt at an email may take."
+        default=300, gt=0, description="Seconds until a hanging worker's jobs are taken back."
     )
     migration_files_root: Path = Field(
         default=Path("files"), description="The directory that attachment paths start from."

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from mailvault.cli.live import INTERVAL_PIPE, INTERVAL_TERMINAL
 from mailvault.db import connect
 from mailvault.migrate import require_current
 from mailvault.observe.render import line, render
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from mailvault.config import Settings
 
-INTERVAL_TERMINAL = 1.0
-INTERVAL_PIPE = 5.0
 NOTHING = "nothing was enqueued yet; start with: mailvault enqueue --all --dry-run"
 
 

@@ -12,7 +12,7 @@ _HINTS = {
     "key_taken": "see what is in the bucket under this key: it is not this email's",
     "write_back": f"see why the application's table refuses the update, then: {_AGAIN}",
     "worker_lost": "these emails were in hand when workers died; look at one before a retry",
-    "timeout": f"raise MIGRATION_CHUNK_TIMEOUT, then: {_AGAIN}",
+    "timeout": f"a worker hung; see its log, then: {_AGAIN}",
 }
 
 

@@ -91,6 +91,3 @@ select g.reason, g.count, f.message, f.email
 from grouped as g
 inner join mailvault.failures as f on g.oldest = f.job
 order by g.count desc, g.reason asc;
-
--- name: now
-select now();
