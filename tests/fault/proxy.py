@@ -21,6 +21,7 @@ class Proxy:
         self._is_cut = False
         self.refused = 0
         self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._pumps: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -33,6 +34,8 @@ class Proxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
+        for pump in self._pumps:
+            pump.join()
 
     def cut(self) -> None:
         """Break every connection and let no new one through."""
@@ -68,10 +71,17 @@ class Proxy:
                     self.refused += 1
                     client.close()
                     continue
-                server = socket.create_connection(self._target)
+                try:
+                    server = socket.create_connection(self._target)
+                except OSError:
+                    self.refused += 1
+                    client.close()
+                    continue
                 self._open |= {client, server}
             for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                pump = threading.Thread(target=self._pump, args=(source, sink), daemon=True)
+                self._pumps.append(pump)
+                pump.start()
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
