@@ -90,7 +90,7 @@ class Application:
             left join mailvault.delayed as d on d.job_id = j.id
             left join mailvault.lease as l on l.job_id = j.id
             left join mailvault.dead_letter as x on x.job_id = j.id
-            group by b.id order by b.id
+            group by b.id having b.id > 0 or count(j.id) > 0 order by b.id
         """)
         assert counted == real
         places = self.all("""

@@ -9,6 +9,7 @@ import click
 import psycopg
 
 from mailvault import __version__
+from mailvault.cli.control import cancel, pause, resume
 from mailvault.cli.enqueue import enqueue
 from mailvault.cli.failed import failed, retry
 from mailvault.cli.import_ import import_
@@ -39,7 +40,10 @@ def mailvault(context: click.Context) -> None:
     context.obj = load_settings()
 
 
-for command in (init, seed, import_, enqueue, work, status, failed, retry):
+COMMANDS = (
+    init, seed, import_, enqueue, work, status, failed, retry, pause, resume, cancel,
+)  # fmt: skip
+for command in COMMANDS:
     mailvault.add_command(command)
 
 

@@ -15,6 +15,7 @@ from mailvault.db import connect
 from mailvault.errors import ConfigError
 from mailvault.migrate import require_current
 from mailvault.queue.batches import Batch, Batches, Selection
+from mailvault.queue.position import ORDINARY, PRIORITIES
 
 if TYPE_CHECKING:
     from mailvault.config import Settings
@@ -28,6 +29,13 @@ DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
 @click.option("--since", type=DATE, help="Emails received at this time (UTC) or later.")
 @click.option("--until", type=DATE, help="Emails received before this time (UTC).")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many emails.")
+@click.option(
+    "--priority",
+    type=click.IntRange(0, PRIORITIES - 1),
+    default=ORDINARY,
+    show_default=True,
+    help="0 is moved first, 9 last.",
+)
 @click.option("--batch-size", type=click.IntRange(1, 100_000), help="Emails per transaction.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would do.")
 @click.option("--resume", type=int, metavar="BATCH", help="Go on with an interrupted batch.")
@@ -40,6 +48,7 @@ def enqueue(  # noqa: PLR0913  # one parameter per flag
     since: datetime | None,
     until: datetime | None,
     limit: int | None,
+    priority: int,
     batch_size: int | None,
     dry_run: bool,
     resume: int | None,
@@ -47,12 +56,13 @@ def enqueue(  # noqa: PLR0913  # one parameter per flag
     """Put emails into the outbox, for `mailvault work` to move.
 
     An email is dispatched once, however often it is asked for. An interrupted run is gone on with
-    by --resume, or by asking again.
+    by --resume, or by asking again. What the application dispatches itself, with
+    mailvault.enqueue(id) in its own transactions, has priority 1.
 
     \b
     Examples:
       mailvault enqueue --all --dry-run
-      mailvault enqueue --since 2024-01-01 --until 2025-01-01
+      mailvault enqueue --since 2024-01-01 --until 2025-01-01 --priority 3
       mailvault enqueue --id 17 --id 18
     """
     chosen = everything or keys or since or until or limit
@@ -64,7 +74,7 @@ def enqueue(  # noqa: PLR0913  # one parameter per flag
         raise click.UsageError("--all and --id exclude each other")
     if since and until and since >= until:
         raise click.UsageError("--since must be before --until")
-    selection = Selection(_utc(since), _utc(until), list(keys) or None, limit)
+    selection = Selection(_utc(since), _utc(until), list(keys) or None, limit, priority)
     with connect(settings) as connection:
         require_current(connection)
         batches = Batches(connection)
@@ -76,6 +86,10 @@ def enqueue(  # noqa: PLR0913  # one parameter per flag
         if batch is None:
             click.echo("nothing to enqueue: there is no such email that was not dispatched before")
             return
+        if batch.state not in {"enqueuing", "enqueued"}:
+            raise ConfigError(
+                f"batch {batch.id} is {batch.state}", hint="what is left of it: enqueue it anew"
+            )
         _dispatch(batches, batch, batch_size or settings.migration_batch_size)
 
 

@@ -54,11 +54,12 @@ def take_snapshot(connection: psycopg.Connection, batch: int | None = None) -> S
         summary = cursor.execute(query("observe", "summary"), {"batch": batch}).fetchone()
         workers = cursor.execute(query("observe", "workers")).fetchall()
         reasons = cursor.execute(query("observe", "reasons"), {"batch": batch}).fetchall()
+        paused = cursor.execute(query("queue", "paused")).fetchone()
     if summary is None:
         if batch is not None:
             raise ConfigError(f"there is no batch {batch}", hint="mailvault status shows all")
         return None
-    hold = _hold(workers)
+    hold = _pause(paused) if paused else _hold(workers)
     return Snapshot(
         schema_version=SCHEMA_VERSION,
         generated_at=summary["generated_at"].isoformat(),
@@ -85,6 +86,16 @@ def _eta(summary: Row, *, held: bool) -> Row:
         state = "stalled" if summary["is_stalled"] else "measuring"
     shown = at.isoformat() if at is not None and state == "ready" else None
     return {"state": state, "low_s": None, "high_s": None, "at": shown}
+
+
+def _pause(paused: Row) -> Row:
+    reason = {
+        "signal": "paused",
+        "observed": f"paused by {paused['paused_by']}; go on with: mailvault resume",
+        "limit": None,
+        "since": paused["paused_at"].isoformat(),
+    }
+    return {"kind": "paused", "reasons": [reason]}
 
 
 def _hold(workers: list[Row]) -> Row | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailvault.db import query
 from mailvault.errors import ConfigError
+from mailvault.queue.position import ORDINARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which emails a batch is about; what is None sets no limit."""
+    """Which emails a batch is about; what is None sets no limit. Priority 0 goes first, 9 last."""
 
     since: datetime | None = None
     until: datetime | None = None
     email_keys: Sequence[str] | None = None
     max_emails: int | None = None
+    priority: int = ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,21 @@ class Batches:
         Each chunk is one transaction that also saves the position, so that an interrupted batch
         goes on by calling this again.
         """
-        finished = batch.state == "enqueued"
+        finished = batch.state != "enqueuing"
         while not finished:
             row = self._one("chunk", {"batch": batch.id, "limit": chunk_size})
             assert row is not None
             dispatched, finished = row
             yield dispatched
+
+    def cancel(self, batch: Batch, chunk_size: int) -> Iterator[int]:
+        """Take a batch's jobs back from the queue; yield how many, chunk by chunk.
+
+        Workers let go of those they have in hand by themselves; what is stored stays stored.
+        """
+        finished = False
+        while not finished:
+            row = self._one("cancel", {"batch": batch.id, "limit": chunk_size})
+            assert row is not None
+            cancelled, finished = row
+            yield cancelled

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mailvault.db import query
+from mailvault.queue.position import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
     from uuid import UUID
 
@@ -63,18 +65,32 @@ class RetryPolicy:
     timeout: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What an operator wants: that all workers pause, and that they let go of some jobs."""
+
+    paused: bool
+    cancelled: frozenset[int]
+
+
 class Outbox:
     """The queue, as one worker sees it; each method is one short transaction.
 
     All raise `psycopg.Error` as it comes: the loop decides what a fault of the database means.
     """
 
-    def __init__(self, pool: ConnectionPool, policy: RetryPolicy) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        policy: RetryPolicy,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._pool = pool
         self._policy = policy
+        self._position = Position(clock)
         self.worker_id = 0
 
-    def _call(self, name: str, **parameters: object) -> list[tuple[object, ...]]:
+    def _call(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
         with self._pool.connection() as connection:
             return connection.execute(
                 query("queue", name), {"worker": self.worker_id, **parameters}
@@ -106,13 +122,20 @@ class Outbox:
             self.worker_id = row[0]
 
     def claim(self, limit: int) -> list[Lease]:
-        """Lease up to `limit` ready jobs, oldest first."""
-        with self._pool.connection() as connection:
-            rows = connection.execute(
-                query("queue", "claim"),
-                {"worker": self.worker_id, "limit": limit, "timeout": self._policy.timeout},
+        """Lease up to `limit` ready jobs: by priority, and then oldest first."""
+        leases: list[Lease] = []
+        more = True
+        while more:
+            rows = self._call(
+                "claim",
+                limit=limit - len(leases),
+                timeout=self._policy.timeout,
+                after=self._position.next(),
             )
-            return [Lease(*row) for row in rows]
+            leases += [Lease(job, token, key, attempt) for job, token, key, attempt, _ in rows]
+            seen = [(priority, job) for job, *_, priority in rows]
+            more = self._position.note(seen, missing=limit - len(leases))
+        return leases
 
     def ack(self, done: Sequence[tuple[Lease, Sequence[StoredPart]]]) -> set[int]:
         """Record emails as stored; return the jobs of which the lease still stood."""
@@ -174,8 +197,16 @@ class Outbox:
     def reap(self, stale: timedelta) -> int:
         """Take back the leases of workers not heard of for `stale`; return how many."""
         [(count,)] = self._call("reap", stale=stale, max_attempts=self._policy.max_attempts)
-        assert isinstance(count, int)
-        return count
+        return int(count)
+
+    def fold(self) -> None:
+        """Put the rows of the tally together, so that its sums stay cheap."""
+        self._call("fold")
+
+    def orders(self) -> Orders:
+        """Ask what an operator wants of this worker."""
+        [(paused, cancelled)] = self._call("orders")
+        return Orders(paused, frozenset(cancelled))
 
     def is_drained(self) -> bool:
         """Whether nothing is ready, nothing waits, and nobody has anything in hand."""

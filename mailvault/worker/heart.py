@@ -26,6 +26,12 @@ BEAT = 5.0
 STALE = timedelta(seconds=20)
 """After this long without a heartbeat a worker is lost: four beats, so that one may be late."""
 
+UPKEEP_SHARE = 0.05
+"""Part of the time that upkeep may take, however many dead rows an old snapshot makes it walk."""
+
+UPKEEP_AT_LEAST = 60.0
+"""Seconds after which there is upkeep, whatever it takes: leases have to be renewed."""
+
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +58,7 @@ class Heart:
         self._ended = False
         self._missed_at = float("-inf")
         self._turns = -1
+        self._upkeep_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
 
     def start(self) -> None:
@@ -68,8 +75,10 @@ class Heart:
     def _run(self) -> None:
         while True:
             try:
-                self._beat()
-                self._reap()
+                upkeep = time.monotonic() >= self._upkeep_at
+                self._beat(renew=upkeep)
+                if upkeep:
+                    self._upkeep()
             except psycopg.Error as error:
                 self._missed_at = time.monotonic()
                 log.warning("heartbeat: %s", first_line(error))
@@ -82,12 +91,21 @@ class Heart:
                 self._parent = None
                 self._stop.request()
 
-    def _beat(self) -> None:
+    def _beat(self, *, renew: bool) -> None:
         signs = self._vital_signs()
         # A loop that hangs loses its leases at their deadline, although its heart beats.
-        renew = signs.turns != self._turns
-        self._turns = signs.turns
+        renew = renew and signs.turns != self._turns
+        if renew:
+            self._turns = signs.turns
         self._outbox.heartbeat(signs.state, signs.in_hand, signs.hold, renew=renew)
+
+    def _upkeep(self) -> None:
+        began = time.monotonic()
+        self._outbox.fold()
+        self._reap()
+        now = time.monotonic()
+        pause = (now - began) * (1 / UPKEEP_SHARE - 1)
+        self._upkeep_at = now + min(pause, UPKEEP_AT_LEAST)
 
     def _reap(self) -> None:
         # Where this heart missed a beat, PostgreSQL was away, and the others missed theirs too:

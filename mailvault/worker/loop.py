@@ -16,7 +16,7 @@ from mailvault.worker.job import Job
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from mailvault.errors import SourceError
     from mailvault.models import Part
@@ -36,6 +36,9 @@ POLL = 1.0
 
 TICK = 0.05
 """Seconds to wait for an outcome before looking at everything else."""
+
+LOOK = 1.0
+"""Seconds after which a worker asks what an operator wants of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class Loop:
         self._taken = 0
         self._turns = 0
         self._idle = False
+        self._paused = False
+        self._look_at = 0.0
         self.seconds_waited_for_store = 0.0
 
     def vital_signs(self) -> VitalSigns:
@@ -104,7 +109,8 @@ class Loop:
         hold = self._breaker.hold
         if self._stop.requested.is_set():
             return VitalSigns("stopping", self._in_hand, None, self._turns)
-        state = "held" if hold else "idle" if self._idle else "running"
+        state = "paused" if self._paused else "idle" if self._idle else "running"
+        state = "held" if hold else state
         return VitalSigns(state, self._in_hand, hold, self._turns)
 
     @property
@@ -122,8 +128,9 @@ class Loop:
                 self._collect(TICK)
                 if self._settler.due or not self._uploading:
                     self._settler.settle()
-                if self._breaker.hold is not None:
-                    self._hold_out()
+                self._obey()
+                if self._paused or self._breaker.hold is not None:
+                    self._wait_it_out()
                 elif not self._stop.requested.is_set():
                     self._claim()
                     self._submit()
@@ -255,14 +262,35 @@ class Loop:
             self._breaker.succeeded(job.lease.job_id)
         self._settler.add(job)
 
-    def _hold_out(self) -> None:
-        """Give back what is not in upload; once nothing is, wait for the fault to go."""
-        self._settler.give_back(job.lease for job in self._claimed)
-        self._taken -= len(self._claimed)
-        self._claimed.clear()
-        if not self._uploading:
-            self._settler.settle()
+    def _obey(self) -> None:
+        """Do what an operator wants; what is in upload is brought to its end all the same."""
+        if time.monotonic() < self._look_at:
+            return
+        orders = self._patience.insist(self._outbox.orders)
+        self._look_at = time.monotonic() + LOOK
+        if orders.paused != self._paused:
+            self._paused = orders.paused
+            self._changed.set()
+        self._let_go(orders.cancelled)
+
+    def _wait_it_out(self) -> None:
+        """Have nothing in hand until the fault is gone, or the pause over."""
+        self._let_go({job.lease.job_id for job in self._claimed})
+        if self._uploading:
+            return
+        self._settler.settle()
+        if self._breaker.hold is not None:
             self._breaker.wait_until_closed()
+        else:
+            self._stop.requested.wait(LOOK)
+
+    def _let_go(self, jobs: Collection[int]) -> None:
+        """Give back those of some jobs of which nothing is in upload yet."""
+        given = [job for job in self._claimed if job.lease.job_id in jobs]
+        if given:
+            self._settler.give_back(job.lease for job in given)
+            self._taken -= len(given)
+            self._claimed = deque(job for job in self._claimed if job.lease.job_id not in jobs)
 
     def _end(self) -> None:
         self._uploader.close(abort=bool(self._uploading))

@@ -1,6 +1,6 @@
 -- name: open
-insert into mailvault.batch (since, until, email_keys, max_emails, total)
-values (%(since)s, %(until)s, %(email_keys)s, %(max_emails)s, %(total)s)
+insert into mailvault.batch (since, until, email_keys, max_emails, priority, total)
+values (%(since)s, %(until)s, %(email_keys)s, %(max_emails)s, %(priority)s, %(total)s)
 returning id;
 
 -- name: find_interrupted
@@ -13,6 +13,7 @@ where
     and b.until is not distinct from %(until)s
     and b.email_keys is not distinct from %(email_keys)s
     and b.max_emails is not distinct from %(max_emails)s
+    and b.priority = %(priority)s
 order by b.id
 limit 1;
 
@@ -53,3 +54,6 @@ where e.key is null;
 select b.id, b.state, b.total, b.dispatched
 from mailvault.batch as b
 where b.id = %(batch)s;
+
+-- name: cancel
+select cancelled, finished from mailvault.cancel(%(batch)s, %(limit)s);

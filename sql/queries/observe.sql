@@ -5,7 +5,9 @@ with summed as (
         case when count(*) = 1 then min(p.batch) end as id,
         count(*) as batches,
         bool_or(p.state = 'enqueuing') as enqueuing,
-        bool_and(p.state = 'finished') as finished,
+        bool_or(p.state = 'cancelling') as cancelling,
+        bool_and(p.state = 'cancelled') as cancelled,
+        bool_and(p.state in ('finished', 'cancelled')) as finished,
         bool_or(p.started_at is not null) as started,
         sum(p.total)::bigint as total,
         sum(p.dispatched)::bigint as dispatched,
@@ -38,6 +40,8 @@ select
     t.batches,
     case
         when t.enqueuing then 'enqueuing'
+        when t.cancelling then 'cancelling'
+        when t.cancelled then 'cancelled'
         when t.finished then 'finished'
         when t.started then 'running'
         else 'waiting'

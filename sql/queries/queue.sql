@@ -4,12 +4,12 @@ values (%(host)s, %(pid)s, %(concurrency)s, %(uploader)s, %(uploader_reason)s)
 returning id;
 
 -- name: claim
-select job_id, token, email_key, attempt
-from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s);
+select job_id, token, email_key, attempt, priority
+from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s, %(after)s);
 
 -- name: ack
 select mailvault.ack(
-    %(worker)s, %(jobs)s, %(tokens)s,
+    %(jobs)s, %(tokens)s,
     %(part_jobs)s, %(kinds)s, %(part_keys)s, %(object_keys)s,
     %(sizes)s, %(sha256s)s, %(etags)s, %(content_types)s
 );
@@ -36,6 +36,24 @@ select mailvault.heartbeat(
 
 -- name: reap
 select mailvault.reap(%(stale)s, %(max_attempts)s);
+
+-- name: fold
+select mailvault.fold();
+
+-- name: orders
+select paused, cancelled from mailvault.orders(%(worker)s);
+
+-- name: pause
+select mailvault.pause();
+
+-- name: resume
+select mailvault.resume();
+
+-- name: paused
+-- Since when, and by whom; no row if nothing is paused.
+select c.paused_at, c.paused_by
+from mailvault.control as c
+where c.paused_at is not null;
 
 -- name: is_drained
 -- Nothing is ready, nothing waits for another attempt, and nobody has anything in hand.

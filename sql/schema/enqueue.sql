@@ -1,6 +1,20 @@
 -- From the source to the outbox. The views source_email and source_part and the functions
 -- source_key, source_text and selection are made from the mapping by `mailvault init`.
 
+create function mailvault.wake()
+returns void
+language plpgsql
+as $$
+begin
+    -- A hint, sent only if somebody waits for it: the lock that NOTIFY takes at commit is global.
+    if exists (select from mailvault.worker as w where w.state = 'idle') then
+        notify mailvault;
+    end if;
+end
+$$;
+
+comment on function mailvault.wake is 'Tells idle workers, if there are any, that there is work.';
+
 create function mailvault.enqueue_chunk(p_batch bigint, p_limit integer)
 returns table (dispatched bigint, finished boolean)
 language plpgsql
@@ -16,7 +30,7 @@ declare
 begin
     -- One enqueuer at a time; a second one goes on from where the first has come to.
     select * into strict v_batch from mailvault.batch where id = p_batch for update;
-    if v_batch.state = 'enqueued' then
+    if v_batch.state <> 'enqueuing' then
         return query select v_batch.dispatched, true;
         return;
     end if;
@@ -35,15 +49,15 @@ begin
 
     -- Another batch may dispatch the same email in this moment: the unique key decides.
     made as (
-        insert into mailvault.job (batch_id, email_key)
-        select p_batch, page.email_key from page
+        insert into mailvault.job (batch_id, email_key, priority)
+        select p_batch, page.email_key, v_batch.priority from page
         on conflict (email_key) do nothing
         returning id
     ),
 
     placed as (
-        insert into mailvault.outbox (job_id, batch_id)
-        select made.id, p_batch from made
+        insert into mailvault.outbox (priority, job_id, batch_id)
+        select v_batch.priority, made.id, p_batch from made
         returning job_id
     )
 
@@ -64,10 +78,7 @@ begin
         enqueued_at = case when enqueue_chunk.finished then now() end
     where b.id = p_batch;
 
-    -- A hint, sent only if somebody waits for it: the lock that NOTIFY takes at commit is global.
-    if exists (select from mailvault.worker as w where w.state = 'idle') then
-        notify mailvault;
-    end if;
+    perform mailvault.wake();
     dispatched := v_batch.dispatched;
     return next;
 end
@@ -75,3 +86,45 @@ $$;
 
 comment on function mailvault.enqueue_chunk is
 'Dispatches up to p_limit more emails; returns how many it is now, and whether that is all.';
+
+-- The application's own transactions call this: whoever else dispatches the same email waits for
+-- the end of theirs, and nobody waits for anything else.
+create function mailvault.enqueue(p_email text, p_priority integer default 1)
+returns bigint
+language plpgsql
+as $$
+declare
+    v_key text := mailvault.source_text(mailvault.source_key(p_email));
+    v_job bigint;
+begin
+    insert into mailvault.job as j (batch_id, email_key, priority)
+    values (0, v_key, p_priority)
+    on conflict (email_key) do nothing
+    returning j.id into v_job;
+    if not found then
+        return (select j.id from mailvault.job as j where j.email_key = v_key);
+    end if;
+    insert into mailvault.outbox (priority, job_id, batch_id) values (p_priority, v_job, 0);
+    perform mailvault.count_up(0, p_dispatched => 1);
+    perform mailvault.wake();
+    return v_job;
+end
+$$;
+
+comment on function mailvault.enqueue(text, integer) is
+'Dispatches one email with the caller''s transaction, before what enqueue --all dispatched, unless '
+'it has a job already; returns the job.';
+
+create function mailvault.enqueue(p_email bigint, p_priority integer default 1)
+returns bigint
+language sql
+as $$ select mailvault.enqueue(p_email::text, p_priority) $$;
+
+comment on function mailvault.enqueue(bigint, integer) is 'The same, by a number.';
+
+create function mailvault.enqueue(p_email uuid, p_priority integer default 1)
+returns bigint
+language sql
+as $$ select mailvault.enqueue(p_email::text, p_priority) $$;
+
+comment on function mailvault.enqueue(uuid, integer) is 'The same, by a UUID.';

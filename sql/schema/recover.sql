@@ -1,4 +1,4 @@
--- What keeps the queue going without anybody's help: heartbeats, the reaper, and retry.
+-- What keeps the queue going without anybody's help: heartbeats, the fold, the reaper, and retry.
 
 create function mailvault.heartbeat(
     p_worker bigint,
@@ -40,6 +40,40 @@ $$;
 comment on function mailvault.heartbeat is
 'Tells that a worker lives and how it is, renews its leases, and samples the tallies.';
 
+create function mailvault.fold(p_limit integer default 10000)
+returns void
+language sql
+as $$
+-- SKIP LOCKED, since somebody else may fold; few rows are left as they are.
+with seen as materialized (
+    select t.ctid as place
+    from mailvault.tally as t
+    limit p_limit
+    for update skip locked
+),
+
+gone as (
+    delete from mailvault.tally as t
+    where
+        t.ctid = any(array(select seen.place from seen))
+        and (select count(*) from seen) > 100
+    returning
+        t.batch_id, t.processed, t.dead, t.delayed, t.parts, t.bytes, t.changed_at,
+        t.dispatched, t.cancelled
+)
+
+insert into mailvault.tally
+(batch_id, processed, dead, delayed, parts, bytes, changed_at, dispatched, cancelled)
+select
+    gone.batch_id, sum(gone.processed), sum(gone.dead), sum(gone.delayed), sum(gone.parts),
+    sum(gone.bytes), max(gone.changed_at), sum(gone.dispatched), sum(gone.cancelled)
+from gone
+group by gone.batch_id;
+$$;
+
+comment on function mailvault.fold is
+'Puts up to p_limit rows of the tally together, one for each batch; the sums stay as they are.';
+
 create function mailvault.reap(
     p_stale interval default '20 seconds',
     p_max_attempts integer default 3,
@@ -54,6 +88,7 @@ declare
     v_batches bigint[];
     v_attempts integer[];
     v_messages text[];
+    v_cancelled bigint[];
     v_reaped bigint;
 begin
     -- A worker that lives but was slow to say so takes its row back with its next heartbeat.
@@ -78,7 +113,7 @@ begin
         using orphan
         where l.job_id = orphan.job_id and l.token = orphan.token
         returning
-            l.job_id, l.batch_id, l.attempts, l.worker_id,
+            l.job_id, l.batch_id, l.attempts, l.worker_id, l.cancelled,
             l.attempts < p_max_attempts as again,
             case when orphan.late then 'timeout' else 'worker_lost' end as reason,
             case
@@ -93,8 +128,12 @@ begin
     ),
 
     placed as (
-        insert into mailvault.outbox (job_id, batch_id, attempts)
-        select gone.job_id, gone.batch_id, gone.attempts from gone where gone.again
+        insert into mailvault.outbox (priority, job_id, batch_id, attempts)
+        select
+            (select j.priority from mailvault.job as j where j.id = gone.job_id),
+            gone.job_id, gone.batch_id, gone.attempts
+        from gone
+        where gone.again and not gone.cancelled
     ),
 
     buried as (
@@ -109,16 +148,17 @@ begin
         array_agg(gone.job_id) filter (where not gone.again),
         array_agg(gone.batch_id) filter (where not gone.again),
         array_agg(gone.attempts) filter (where not gone.again),
-        array_agg(gone.message) filter (where not gone.again)
-    into v_reaped, v_jobs, v_batches, v_attempts, v_messages
+        array_agg(gone.message) filter (where not gone.again),
+        array_agg(gone.job_id) filter (where gone.again and gone.cancelled)
+    into v_reaped, v_jobs, v_batches, v_attempts, v_messages, v_cancelled
     from gone;
 
     perform mailvault.mark_emails(v_jobs, false, v_attempts, v_messages);
 
-    perform mailvault.count_up(d.batch_id, 0, p_dead => count(*))
+    perform mailvault.count_up(d.batch_id, p_dead => count(*))
     from unnest(v_batches) as d (batch_id)
-    group by d.batch_id
-    order by d.batch_id;
+    group by d.batch_id;
+    perform mailvault.discard(v_cancelled);
 
     return v_reaped;
 end
@@ -155,21 +195,19 @@ begin
     ),
 
     placed as (
-        insert into mailvault.outbox (job_id, batch_id, attempts)
-        select gone.job_id, gone.batch_id, case when p_reset then 0 else gone.attempts end
+        insert into mailvault.outbox (priority, job_id, batch_id, attempts)
+        select
+            (select j.priority from mailvault.job as j where j.id = gone.job_id),
+            gone.job_id, gone.batch_id, case when p_reset then 0 else gone.attempts end
         from gone
     )
 
     select array_agg(gone.batch_id) into v_batches from gone;
 
-    perform mailvault.count_up(d.batch_id, 0, p_dead => -count(*))
+    perform mailvault.count_up(d.batch_id, p_dead => -count(*))
     from unnest(v_batches) as d (batch_id)
-    group by d.batch_id
-    order by d.batch_id;
-
-    if exists (select from mailvault.worker as w where w.state = 'idle') then
-        notify mailvault;
-    end if;
+    group by d.batch_id;
+    perform mailvault.wake();
     return coalesce(cardinality(v_batches), 0);
 end
 $$;

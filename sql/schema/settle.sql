@@ -4,28 +4,42 @@
 
 create function mailvault.count_up(
     p_batch bigint,
-    p_shard integer,
     p_processed bigint default 0,
     p_dead bigint default 0,
     p_delayed bigint default 0,
     p_parts bigint default 0,
-    p_bytes bigint default 0
+    p_bytes bigint default 0,
+    p_dispatched bigint default 0,
+    p_cancelled bigint default 0
 )
 returns void
 language sql
 as $$
-insert into mailvault.tally as t (batch_id, shard, processed, dead, delayed, parts, bytes)
-values (p_batch, p_shard, p_processed, p_dead, p_delayed, p_parts, p_bytes)
-on conflict (batch_id, shard) do update set
-    processed = t.processed + excluded.processed,
-    dead = t.dead + excluded.dead,
-    delayed = t.delayed + excluded.delayed,
-    parts = t.parts + excluded.parts,
-    bytes = t.bytes + excluded.bytes,
-    changed_at = now();
+insert into mailvault.tally
+(batch_id, processed, dead, delayed, parts, bytes, dispatched, cancelled)
+values
+(p_batch, p_processed, p_dead, p_delayed, p_parts, p_bytes, p_dispatched, p_cancelled);
 $$;
 
-comment on function mailvault.count_up is 'Adds to one shard of a batch''s tally.';
+comment on function mailvault.count_up is 'Adds to a batch''s tally.';
+
+create function mailvault.discard(p_jobs bigint[])
+returns void
+language sql
+as $$
+with gone as (
+    delete from mailvault.job as j
+    where j.id = any(p_jobs)
+    returning j.batch_id
+)
+
+select mailvault.count_up(gone.batch_id, p_cancelled => count(*))
+from gone
+group by gone.batch_id;
+$$;
+
+comment on function mailvault.discard is
+'Forgets cancelled jobs, so that another batch may dispatch their emails.';
 
 create function mailvault.mark_emails(
     p_jobs bigint[],
@@ -58,7 +72,6 @@ comment on function mailvault.mark_emails is
 'Writes back to the source how the emails of some jobs stand, as the mapping says.';
 
 create function mailvault.ack(
-    p_worker bigint,
     p_jobs bigint[],
     p_tokens uuid[],
     p_part_jobs bigint[],
@@ -97,46 +110,47 @@ begin
     into v_jobs, v_batches, v_attempts
     from gone;
 
-    insert into mailvault.object as o (key, size, sha256, etag, content_type)
-    select distinct on (p.object_key) p.object_key, p.size, p.sha256, p.etag, p.content_type
-    from unnest(p_part_jobs, p_object_keys, p_sizes, p_sha256s, p_etags, p_content_types)
-        as p (job_id, object_key, size, sha256, etag, content_type)
-    where p.job_id = any(v_jobs)
-    order by p.object_key
-    on conflict (key) do nothing;
+    if cardinality(p_part_jobs) > 0 then
+        insert into mailvault.object as o (key, size, sha256, etag, content_type)
+        select distinct on (p.object_key) p.object_key, p.size, p.sha256, p.etag, p.content_type
+        from unnest(p_part_jobs, p_object_keys, p_sizes, p_sha256s, p_etags, p_content_types)
+            as p (job_id, object_key, size, sha256, etag, content_type)
+        where p.job_id = any(v_jobs)
+        order by p.object_key
+        on conflict (key) do nothing;
 
-    -- The store never replaces an object, so a ledger that says otherwise is of another bucket.
-    select p.object_key into v_differing
-    from unnest(p_part_jobs, p_object_keys, p_sha256s) as p (job_id, object_key, sha256)
-    where
-        p.job_id = any(v_jobs)
-        and p.sha256 <> (select o.sha256 from mailvault.object as o where o.key = p.object_key)
-    limit 1;
-    if found then
-        raise exception 'object % is in the ledger with another digest', v_differing
-        using errcode = 'data_corrupted', hint = 'Is this the bucket that the ledger is about?';
+        -- The store never replaces an object, so a ledger that says otherwise is of another bucket.
+        select p.object_key into v_differing
+        from unnest(p_part_jobs, p_object_keys, p_sha256s) as p (job_id, object_key, sha256)
+        where
+            p.job_id = any(v_jobs)
+            and p.sha256 <> (select o.sha256 from mailvault.object as o where o.key = p.object_key)
+        limit 1;
+        if found then
+            raise exception 'object % is in the ledger with another digest', v_differing
+            using errcode = 'data_corrupted', hint = 'Is this the bucket that the ledger is about?';
+        end if;
+
+        -- A job that was retried after a crash may have recorded a part already.
+        insert into mailvault.part (job_id, kind, part_key, object_key)
+        select p.job_id, p.kind, p.part_key, p.object_key
+        from unnest(p_part_jobs, p_kinds, p_part_keys, p_object_keys)
+            as p (job_id, kind, part_key, object_key)
+        where p.job_id = any(v_jobs)
+        on conflict (job_id, kind, part_key) do update set object_key = excluded.object_key;
+
+        perform mailvault.source_mark_parts(
+            array_agg(p.kind), array_agg(p.part_key), array_agg(p.object_key)
+        )
+        from unnest(p_part_jobs, p_kinds, p_part_keys, p_object_keys)
+            as p (job_id, kind, part_key, object_key)
+        where p.job_id = any(v_jobs);
     end if;
-
-    -- A job that was retried after a crash may have recorded a part already.
-    insert into mailvault.part (job_id, kind, part_key, object_key)
-    select p.job_id, p.kind, p.part_key, p.object_key
-    from unnest(p_part_jobs, p_kinds, p_part_keys, p_object_keys)
-        as p (job_id, kind, part_key, object_key)
-    where p.job_id = any(v_jobs)
-    on conflict (job_id, kind, part_key) do update set object_key = excluded.object_key;
-
-    perform mailvault.source_mark_parts(
-        array_agg(p.kind), array_agg(p.part_key), array_agg(p.object_key)
-    )
-    from unnest(p_part_jobs, p_kinds, p_part_keys, p_object_keys)
-        as p (job_id, kind, part_key, object_key)
-    where p.job_id = any(v_jobs);
 
     perform mailvault.mark_emails(v_jobs, true, v_attempts);
 
-    -- Last, since another worker of the same shard waits for these rows.
     perform mailvault.count_up(
-        d.batch_id, (p_worker % 16)::integer,
+        d.batch_id,
         p_processed => count(*),
         p_parts => sum(coalesce(p.parts, 0))::bigint,
         p_bytes => sum(coalesce(p.bytes, 0))::bigint
@@ -147,8 +161,7 @@ begin
         from unnest(p_part_jobs, p_sizes) as s (job_id, size)
         group by s.job_id
     ) as p on d.job_id = p.job_id
-    group by d.batch_id
-    order by d.batch_id;
+    group by d.batch_id;
 
     return v_jobs;
 end
@@ -178,6 +191,7 @@ declare
     v_attempts integer[];
     v_messages text[];
     v_again boolean[];
+    v_cancelled bigint[];
 begin
     with gone as (
         delete from mailvault.lease as l
@@ -186,7 +200,7 @@ begin
             as held (job_id, token, reason, message, retryable)
         where l.job_id = held.job_id and l.token = held.token
         returning
-            l.job_id, l.batch_id, l.attempts, held.reason, held.message,
+            l.job_id, l.batch_id, l.attempts, l.cancelled, held.reason, held.message,
             held.retryable and l.attempts < p_max_attempts as again
     ),
 
@@ -202,7 +216,7 @@ begin
             gone.job_id, gone.batch_id, gone.attempts,
             now() + p_delay * random() * power(2, least(gone.attempts, 20) - 1)
         from gone
-        where gone.again
+        where gone.again and not gone.cancelled
     ),
 
     buried as (
@@ -217,20 +231,22 @@ begin
         array_agg(gone.batch_id order by gone.job_id),
         array_agg(gone.attempts order by gone.job_id),
         array_agg(gone.message order by gone.job_id),
-        array_agg(gone.again order by gone.job_id)
-    into v_jobs, v_batches, v_attempts, v_messages, v_again
+        array_agg(gone.again order by gone.job_id),
+        array_agg(gone.job_id) filter (where gone.again and gone.cancelled)
+    into v_jobs, v_batches, v_attempts, v_messages, v_again, v_cancelled
     from gone;
 
     perform mailvault.mark_emails(v_jobs, false, v_attempts, v_messages);
 
     perform mailvault.count_up(
-        d.batch_id, (p_worker % 16)::integer,
+        d.batch_id,
         p_dead => count(*) filter (where not d.again),
         p_delayed => count(*) filter (where d.again)
     )
-    from unnest(v_batches, v_again) as d (batch_id, again)
-    group by d.batch_id
-    order by d.batch_id;
+    from unnest(v_jobs, v_batches, v_again) as d (job_id, batch_id, again)
+    where d.job_id <> all(coalesce(v_cancelled, '{}'))
+    group by d.batch_id;
+    perform mailvault.discard(v_cancelled);
 
     return v_jobs;
 end
@@ -241,22 +257,38 @@ comment on function mailvault.nack is
 
 create function mailvault.release(p_worker bigint, p_jobs bigint[], p_tokens uuid[])
 returns bigint[]
-language sql
+language plpgsql
+set enable_seqscan = off
 as $$
-with gone as (
-    delete from mailvault.lease as l
-    using unnest(p_jobs, p_tokens) as held (job_id, token)
-    where l.job_id = held.job_id and l.token = held.token and l.worker_id = p_worker
-    returning l.job_id, l.batch_id, l.attempts
-),
+declare
+    v_jobs bigint[];
+    v_cancelled bigint[];
+begin
+    with gone as (
+        delete from mailvault.lease as l
+        using unnest(p_jobs, p_tokens) as held (job_id, token)
+        where l.job_id = held.job_id and l.token = held.token and l.worker_id = p_worker
+        returning l.job_id, l.batch_id, l.attempts, l.cancelled
+    ),
 
-placed as (
-    insert into mailvault.outbox (job_id, batch_id, attempts)
-    select gone.job_id, gone.batch_id, gone.attempts - 1 from gone
-    returning job_id
-)
+    placed as (
+        insert into mailvault.outbox (priority, job_id, batch_id, attempts)
+        select
+            (select j.priority from mailvault.job as j where j.id = gone.job_id),
+            gone.job_id, gone.batch_id, gone.attempts - 1
+        from gone
+        where not gone.cancelled
+    )
 
-select coalesce(array_agg(placed.job_id order by placed.job_id), '{}') from placed;
+    select
+        coalesce(array_agg(gone.job_id order by gone.job_id), '{}'),
+        array_agg(gone.job_id) filter (where gone.cancelled)
+    into v_jobs, v_cancelled
+    from gone;
+
+    perform mailvault.discard(v_cancelled);
+    return v_jobs;
+end
 $$;
 
 comment on function mailvault.release is

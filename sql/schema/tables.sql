@@ -4,7 +4,8 @@
 
 create table mailvault.batch (
     id bigint generated always as identity primary key,
-    state text not null default 'enqueuing' check (state in ('enqueuing', 'enqueued')),
+    state text not null default 'enqueuing'
+    check (state in ('open', 'enqueuing', 'enqueued', 'cancelling', 'cancelled')),
     since timestamptz,
     until timestamptz,
     email_keys text[],
@@ -15,13 +16,22 @@ create table mailvault.batch (
     created_at timestamptz not null default now(),
     enqueued_at timestamptz,
     started_at timestamptz,
-    check ((state = 'enqueued') = (enqueued_at is not null)),
-    check (since is null or until is null or since < until)
+    check (since is null or until is null or since < until),
+    priority smallint not null default 5 check (priority between 0 and 9),
+    check (enqueued_at is not null or state <> 'enqueued')
 );
+
+-- Every claim asks whose jobs it must not touch.
+create index batch_cancelling on mailvault.batch (id) where state = 'cancelling';
+
+-- What the application dispatches itself, with mailvault.enqueue, is booked here.
+insert into mailvault.batch (id, state, priority) overriding system value values (0, 'open', 1);
 
 comment on table mailvault.batch is 'One run of enqueue, with its selection and how far it came.';
 comment on column mailvault.batch.id is 'What --batch and --resume name.';
-comment on column mailvault.batch.state is 'enqueuing until every selected email is dispatched.';
+comment on column mailvault.batch.state is
+'enqueuing until every selected email is dispatched; batch 0, the application''s own, is open.';
+comment on column mailvault.batch.priority is 'Of its jobs: 0 is claimed first, 9 last.';
 comment on column mailvault.batch.since is 'Only emails received at this time or later.';
 comment on column mailvault.batch.until is 'Only emails received before this time.';
 comment on column mailvault.batch.email_keys is 'Only these emails; NULL means all.';
@@ -38,7 +48,8 @@ create table mailvault.job (
     id bigint generated always as identity primary key,
     batch_id bigint not null,
     email_key text collate "C" not null unique,
-    enqueued_at timestamptz not null default now()
+    enqueued_at timestamptz not null default now(),
+    priority smallint not null default 5 check (priority between 0 and 9)
 );
 
 comment on table mailvault.job is 'One email to move, dispatched once; the row never changes.';
@@ -46,25 +57,39 @@ comment on column mailvault.job.id is 'What retry and failed name.';
 comment on column mailvault.job.batch_id is 'The batch that dispatched it.';
 comment on column mailvault.job.email_key is 'The email''s key in the source, as text.';
 comment on column mailvault.job.enqueued_at is 'When it was dispatched.';
+comment on column mailvault.job.priority is '0 is claimed first, 9 last.';
 
--- Hot tables are vacuumed by a count of dead rows, not by a share of a table that is mostly dead.
+-- Hot tables are vacuumed by a count of dead rows, not by a share of a table that is mostly dead,
+-- and without a pause: they are small.
 create table mailvault.outbox (
-    job_id bigint primary key,
+    job_id bigint not null,
     batch_id bigint not null,
-    attempts integer not null default 0 check (attempts >= 0)
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+    attempts integer not null default 0 check (attempts >= 0),
+    priority smallint not null default 5,
+    -- The order of claims: a range of it is what a claim reads.
+    primary key (priority, job_id)
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
 
 comment on table mailvault.outbox is 'Jobs that are ready, in the order in which they are claimed.';
 comment on column mailvault.outbox.job_id is 'The job.';
 comment on column mailvault.outbox.batch_id is 'Its batch, so that counts need no join.';
 comment on column mailvault.outbox.attempts is 'Attempts made so far.';
+comment on column mailvault.outbox.priority is 'Its job''s: 0 is claimed first, 9 last.';
 
 create table mailvault.delayed (
     job_id bigint primary key,
     batch_id bigint not null,
     attempts integer not null check (attempts >= 0),
     due_at timestamptz not null
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
 
 -- Every claim asks for what has come due.
 create index delayed_due on mailvault.delayed (due_at);
@@ -82,8 +107,16 @@ create table mailvault.lease (
     token uuid not null default gen_random_uuid(),
     worker_id bigint not null,
     leased_at timestamptz not null default now(),
-    deadline_at timestamptz not null check (deadline_at > leased_at)
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+    deadline_at timestamptz not null check (deadline_at > leased_at),
+    cancelled boolean not null default false
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
+
+-- Every worker asks every second which of its jobs were cancelled: hardly ever one.
+create index lease_cancelled on mailvault.lease (worker_id) where cancelled;
 
 comment on table mailvault.lease is 'A worker''s hold on a job.';
 comment on column mailvault.lease.job_id is 'The job.';
@@ -94,6 +127,7 @@ comment on column mailvault.lease.token is
 comment on column mailvault.lease.worker_id is 'Who holds it.';
 comment on column mailvault.lease.leased_at is 'Since when.';
 comment on column mailvault.lease.deadline_at is 'After this time anybody may take it back.';
+comment on column mailvault.lease.cancelled is 'Its batch was cancelled: if not stored, it ends.';
 
 create table mailvault.dead_letter (
     job_id bigint primary key,
@@ -167,29 +201,35 @@ comment on column mailvault.part.kind is 'The mapping''s name for it: body, atta
 comment on column mailvault.part.part_key is 'The key of its row in the source, as text.';
 comment on column mailvault.part.object_key is 'The object.';
 
--- Updated with every ack: room on the page keeps the updates HOT.
+-- Insert-only, and without an index: an update per ack would wait for other workers' and, while an
+-- old snapshot keeps every version, walk them all. Workers fold the rows into few.
 create table mailvault.tally (
     batch_id bigint not null,
-    shard integer not null,
     processed bigint not null default 0,
     dead bigint not null default 0,
     delayed bigint not null default 0,
     parts bigint not null default 0,
     bytes bigint not null default 0,
     changed_at timestamptz not null default now(),
-    primary key (batch_id, shard)
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+    dispatched bigint not null default 0,
+    cancelled bigint not null default 0
+) with (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 0
+);
 
 comment on table mailvault.tally is
-'Counts per batch, written in the transaction that changes them; the sum over shards is exact.';
+'Counts per batch, written in the transaction that changes them; the sum of a batch is exact.';
 comment on column mailvault.tally.batch_id is 'The batch.';
-comment on column mailvault.tally.shard is 'One of 16, so that few workers wait for one another.';
 comment on column mailvault.tally.processed is 'Emails stored.';
 comment on column mailvault.tally.dead is 'Emails that are dead letters now.';
 comment on column mailvault.tally.delayed is 'Emails that wait for another attempt now.';
 comment on column mailvault.tally.parts is 'Bodies and attachments stored.';
 comment on column mailvault.tally.bytes is 'Bytes stored.';
 comment on column mailvault.tally.changed_at is 'Last change.';
+comment on column mailvault.tally.dispatched is 'Emails that the application dispatched itself.';
+comment on column mailvault.tally.cancelled is 'Jobs that were taken back from the queue.';
 
 create table mailvault.sample (
     batch_id bigint not null,
@@ -216,7 +256,7 @@ create table mailvault.worker (
     uploader text not null,
     uploader_reason text not null,
     state text not null default 'running'
-    check (state in ('running', 'idle', 'held', 'stopping', 'stopped', 'lost')),
+    check (state in ('running', 'idle', 'held', 'paused', 'stopping', 'stopped', 'lost')),
     held_reason text,
     held_message text,
     held_since timestamptz,
@@ -241,3 +281,17 @@ comment on column mailvault.worker.held_since is 'Since when it is held.';
 comment on column mailvault.worker.in_flight is 'Jobs it had at its last heartbeat.';
 comment on column mailvault.worker.started_at is 'When it started.';
 comment on column mailvault.worker.heartbeat_at is 'When it was last heard of.';
+
+create table mailvault.control (
+    only_row boolean primary key default true check (only_row),
+    paused_at timestamptz,
+    paused_by text,
+    check ((paused_at is null) = (paused_by is null))
+);
+
+insert into mailvault.control default values;
+
+comment on table mailvault.control is 'One row: what all workers obey.';
+comment on column mailvault.control.only_row is 'Keeps it to one row.';
+comment on column mailvault.control.paused_at is 'Since when nothing is claimed; NULL: it is.';
+comment on column mailvault.control.paused_by is 'Who paused.';

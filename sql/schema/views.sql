@@ -9,7 +9,9 @@ with counted as (
         sum(t.delayed)::bigint as delayed,
         sum(t.parts)::bigint as parts,
         sum(t.bytes)::bigint as bytes,
-        max(t.changed_at) as changed_at
+        max(t.changed_at) as changed_at,
+        sum(t.dispatched)::bigint as dispatched,
+        sum(t.cancelled)::bigint as cancelled
     from mailvault.tally as t
     group by t.batch_id
 ),
@@ -48,9 +50,11 @@ window_of as (
 summed as (
     select
         b.id as batch,
-        b.state = 'enqueuing' as enqueuing,
-        greatest(b.total, b.dispatched) as total,
-        b.dispatched,
+        b.state,
+        -- Less what was cancelled: it has no job any more, and there is nothing to do for it.
+        greatest(b.total, b.dispatched) + coalesce(c.dispatched - c.cancelled, 0) as total,
+        b.dispatched + coalesce(c.dispatched - c.cancelled, 0) as dispatched,
+        coalesce(c.cancelled, 0) as cancelled,
         coalesce(c.processed, 0) as processed,
         coalesce(c.failed, 0) as failed,
         coalesce(c.processed + c.failed, 0) as done,
@@ -66,12 +70,14 @@ summed as (
     left join counted as c on b.id = c.batch_id
     left join leased as l on b.id = l.batch_id
     left join window_of as w on b.id = w.batch_id
+    -- The application's own batch shows when it has used it.
+    where b.id > 0 or c.dispatched > 0
 ),
 
 timed as (
     select
         s.*,
-        s.total = s.done and not s.enqueuing as finished,
+        s.total = s.done and s.state not in ('enqueuing', 'cancelling') as finished,
         case when s.total = s.done then s.changed_at else now() end - s.started_at as elapsed
     from summed as s
 )
@@ -79,7 +85,7 @@ timed as (
 select
     t.batch,
     case
-        when t.enqueuing then 'enqueuing'
+        when t.state in ('enqueuing', 'cancelling', 'cancelled') then t.state
         when t.finished then 'finished'
         when t.started_at is null then 'waiting'
         else 'running'
@@ -110,7 +116,8 @@ select
     case
         when not t.finished
             then make_interval(secs => round((t.total - t.done) / nullif(t.recent_rate, 0))::float)
-    end as time_left
+    end as time_left,
+    t.cancelled
 from timed as t;
 
 comment on view mailvault.progress is 'How far each batch is: exact counts, rate, and time left.';

@@ -82,7 +82,7 @@ CLAIM = "select * from mailvault.claim(1, 64, '1 minute')"
 ENQUEUE = "select * from mailvault.enqueue_chunk((select max(id) from mailvault.batch), 64)"
 ACK = """
 select mailvault.ack(
-    1, array_agg(c.job_id), array_agg(c.token), array_agg(c.job_id), array_agg('body'::text),
+    array_agg(c.job_id), array_agg(c.token), array_agg(c.job_id), array_agg('body'::text),
     array_agg(c.email_key), array_agg('emails/' || c.email_key), array_agg(1::bigint),
     array_agg(sha256('x')), array_agg('etag'::text), array_agg('text/html'::text)
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -10,56 +9,15 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from psycopg_pool import ConnectionPool
 
-from mailvault.models import StoredObject
-from mailvault.queue.batches import Batches, Selection
 from mailvault.queue.failures import Failures
-from mailvault.queue.outbox import Failure, Lease, Outbox, RetryPolicy, StoredPart
+from tests.outbox import FAULT, POLICY, STALE, enqueue_all, lose, stored, worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from psycopg_pool import ConnectionPool
 
+    from mailvault.queue.outbox import Outbox
     from tests.application import Application
-
-POLICY = RetryPolicy(max_attempts=3, delay=timedelta(0), timeout=timedelta(minutes=5))
-STALE = timedelta(seconds=20)
-FAULT = Failure("store_fault", "body 1: the store said 500", retryable=True)
-
-
-@pytest.fixture
-def pool(application: Application) -> Iterator[ConnectionPool]:
-    with ConnectionPool(application.dsn, max_size=8, kwargs={"autocommit": True}) as pool:
-        yield pool
-
-
-def worker(pool: ConnectionPool, policy: RetryPolicy = POLICY) -> Outbox:
-    outbox = Outbox(pool, policy)
-    outbox.register(host="here", pid=1, concurrency=4, uploader="rust", uploader_reason="test")
-    return outbox
-
-
-def enqueue_all(application: Application) -> None:
-    batches = Batches(application.connection)
-    batch = batches.open(Selection())
-    assert batch is not None
-    for _ in batches.dispatch(batch, 100):
-        pass
-
-
-def stored(lease: Lease, content: bytes = b"x") -> StoredPart:
-    digest = hashlib.sha256(content).digest()
-    found = StoredObject(f"emails/{lease.email_key}", len(content), digest, "etag", created=True)
-    return StoredPart("body", lease.email_key, "text/html", found)
-
-
-def lose(application: Application, outbox: Outbox) -> None:
-    """Move the worker's last heartbeat into the past, as if the clock had gone on without it."""
-    application.connection.execute(
-        "update mailvault.worker "
-        "set heartbeat_at = heartbeat_at - interval '1 hour' where id = %s",
-        [outbox.worker_id],
-    )
 
 
 def make_due(application: Application) -> None:

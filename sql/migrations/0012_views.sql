@@ -1,0 +1,136 @@
+-- The views, with what is cancelled and what the application dispatched itself.
+
+drop view mailvault.queue;
+drop view mailvault.progress;
+
+create view mailvault.progress as
+with counted as (
+    select
+        t.batch_id,
+        sum(t.processed)::bigint as processed,
+        sum(t.dead)::bigint as failed,
+        sum(t.delayed)::bigint as delayed,
+        sum(t.parts)::bigint as parts,
+        sum(t.bytes)::bigint as bytes,
+        max(t.changed_at) as changed_at,
+        sum(t.dispatched)::bigint as dispatched,
+        sum(t.cancelled)::bigint as cancelled
+    from mailvault.tally as t
+    group by t.batch_id
+),
+
+leased as (
+    select l.batch_id, count(*) as leased
+    from mailvault.lease as l
+    group by l.batch_id
+),
+
+-- The last minute of work: none where nothing has moved for that long.
+window_of as (
+    select
+        b.id as batch_id,
+        newest.sampled_at - oldest.sampled_at as span,
+        newest.processed + newest.dead - oldest.processed - oldest.dead as emails
+    from mailvault.batch as b
+    cross join
+        lateral (
+            select s.sampled_at, s.processed, s.dead
+            from mailvault.sample as s
+            where s.batch_id = b.id and s.sampled_at > now() - interval '1 minute'
+            order by s.sampled_at desc
+            limit 1
+        ) as newest
+    cross join
+        lateral (
+            select s.sampled_at, s.processed, s.dead
+            from mailvault.sample as s
+            where s.batch_id = b.id and s.sampled_at >= newest.sampled_at - interval '1 minute'
+            order by s.sampled_at
+            limit 1
+        ) as oldest
+),
+
+summed as (
+    select
+        b.id as batch,
+        b.state,
+        -- Less what was cancelled: it has no job any more, and there is nothing to do for it.
+        greatest(b.total, b.dispatched) + coalesce(c.dispatched - c.cancelled, 0) as total,
+        b.dispatched + coalesce(c.dispatched - c.cancelled, 0) as dispatched,
+        coalesce(c.cancelled, 0) as cancelled,
+        coalesce(c.processed, 0) as processed,
+        coalesce(c.failed, 0) as failed,
+        coalesce(c.processed + c.failed, 0) as done,
+        coalesce(c.delayed, 0) as delayed,
+        coalesce(l.leased, 0) as leased,
+        coalesce(c.parts, 0) as parts,
+        coalesce(c.bytes, 0) as bytes,
+        b.created_at,
+        b.started_at,
+        c.changed_at,
+        w.emails / nullif(extract(epoch from w.span), 0) as recent_rate
+    from mailvault.batch as b
+    left join counted as c on b.id = c.batch_id
+    left join leased as l on b.id = l.batch_id
+    left join window_of as w on b.id = w.batch_id
+    -- The application's own batch shows when it has used it.
+    where b.id > 0 or c.dispatched > 0
+),
+
+timed as (
+    select
+        s.*,
+        s.total = s.done and s.state not in ('enqueuing', 'cancelling') as finished,
+        case when s.total = s.done then s.changed_at else now() end - s.started_at as elapsed
+    from summed as s
+)
+
+select
+    t.batch,
+    case
+        when t.state in ('enqueuing', 'cancelling', 'cancelled') then t.state
+        when t.finished then 'finished'
+        when t.started_at is null then 'waiting'
+        else 'running'
+    end as state,
+    t.total,
+    t.dispatched,
+    t.processed,
+    t.failed,
+    t.total - t.done as remaining,
+    t.dispatched - t.done - t.delayed - t.leased as ready,
+    t.delayed,
+    t.leased,
+    t.parts,
+    t.bytes,
+    -- Cut and not rounded: 100 only when it is so.
+    trunc(100.0 * t.done / nullif(t.total, 0), 2) as completion_pct,
+    trunc(100.0 * t.processed / nullif(t.done, 0), 2) as success_pct,
+    round(
+        60 * case
+            when t.finished then t.done / nullif(extract(epoch from t.elapsed), 0)
+            else t.recent_rate
+        end, 1
+    ) as per_minute,
+    t.created_at,
+    t.started_at,
+    t.changed_at,
+    t.elapsed,
+    case
+        when not t.finished
+            then make_interval(secs => round((t.total - t.done) / nullif(t.recent_rate, 0))::float)
+    end as time_left,
+    t.cancelled
+from timed as t;
+
+comment on view mailvault.progress is 'How far each batch is: exact counts, rate, and time left.';
+
+create view mailvault.queue as
+select
+    coalesce(sum(p.ready), 0)::bigint as ready,
+    coalesce(sum(p.delayed), 0)::bigint as delayed,
+    coalesce(sum(p.leased), 0)::bigint as leased,
+    coalesce(sum(p.failed), 0)::bigint as dead
+from mailvault.progress as p;
+
+comment on view mailvault.queue is 'How many jobs are in each place, over all batches.';
