@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mailvault.queue.outbox import Lease
+
 PRIORITIES = 10
 """Priorities go from 0, which is claimed first, to 9."""
 
@@ -48,14 +50,16 @@ class Position:
         self._sweeping = wanted and self._began >= self._allowed
         return None if self._sweeping else list(self._after)
 
-    def note(self, seen: Sequence[tuple[int, int]], *, missing: int) -> bool:
-        """Take down what a claim gave, as priorities and jobs, and how many it lacks.
+    def note(self, claimed: Sequence[Lease], *, missing: int) -> bool:
+        """Take down what a claim gave, and how many jobs it lacks.
 
         Returns whether it is worth while to look once more: from the start.
         """
-        behind = all(job <= self._after[priority] for priority, job in seen)
-        for priority, job in seen:
-            self._after[priority] = max(self._after[priority], job)
+        behind = all(lease.job_id <= self._after[lease.priority] for lease in claimed)
+        # In the order of the claim: the last one of each priority is the furthest.
+        furthest = {lease.priority: lease.job_id for lease in claimed}
+        for priority, job_id in furthest.items():
+            self._after[priority] = max(self._after[priority], job_id)
         self._short = missing > 0
         now = self._clock()
         if not self._sweeping:

@@ -4,24 +4,24 @@ values (%(host)s, %(pid)s, %(concurrency)s, %(uploader)s, %(uploader_reason)s)
 returning id;
 
 -- name: claim
-select job_id, token, email_key, attempt, priority
+select job_id, token::text, email_key, attempt, priority
 from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s, %(after)s);
 
 -- name: ack
 select mailvault.ack(
-    %(jobs)s, %(tokens)s,
+    %(jobs)s::bigint[], %(tokens)s::uuid[],
     %(part_jobs)s, %(kinds)s, %(part_keys)s, %(object_keys)s,
     %(sizes)s, %(sha256s)s, %(etags)s, %(content_types)s
 );
 
 -- name: nack
 select mailvault.nack(
-    %(worker)s, %(jobs)s, %(tokens)s, %(reasons)s, %(messages)s, %(retryable)s,
+    %(worker)s, %(jobs)s::bigint[], %(tokens)s::uuid[], %(reasons)s, %(messages)s, %(retryable)s,
     %(max_attempts)s, %(delay)s
 );
 
 -- name: release
-select mailvault.release(%(worker)s, %(jobs)s, %(tokens)s);
+select mailvault.release(%(worker)s, %(jobs)s::bigint[], %(tokens)s::uuid[]);
 
 -- name: release_strays
 -- Gives back what this worker holds without knowing: the answer to its claim was lost.
