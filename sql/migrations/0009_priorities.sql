@@ -31,6 +31,51 @@ $$;
 
 comment on function mailvault.wake is 'Tells idle workers, if there are any, that there is work.';
 
+create function mailvault.dispatch(p_batch bigint, p_priority integer, p_keys text[])
+returns bigint
+language plpgsql
+as $$
+declare
+    v_keys text[] := p_keys;
+    v_dispatched bigint;
+begin
+    -- Hardly ever was one of them dispatched before: to find that out from an error is much
+    -- cheaper than ON CONFLICT, which looks each key up first and inserts it in two steps.
+    loop
+        begin
+            with made as (
+                insert into mailvault.job (batch_id, email_key, priority)
+                select p_batch, k.key, p_priority
+                from unnest(v_keys) as k (key)
+                returning id
+            ),
+
+            placed as (
+                insert into mailvault.outbox (priority, job_id, batch_id)
+                select p_priority, made.id, p_batch from made
+                returning job_id
+            )
+
+            select count(*) into v_dispatched from placed;
+            return v_dispatched;
+        exception
+            when unique_violation then
+                v_keys := array(
+                    select k.key
+                    from unnest(v_keys) with ordinality as k (key, n)
+                    where
+                        not exists (select from mailvault.job as j where j.email_key = k.key)
+                    order by k.n
+                );
+        end;
+    end loop;
+end
+$$;
+
+comment on function mailvault.dispatch is
+'Makes jobs for those of some emails that have none, and puts them into the outbox; returns how '
+'many.';
+
 create or replace function mailvault.enqueue_chunk(p_batch bigint, p_limit integer)
 returns table (dispatched bigint, finished boolean)
 language plpgsql
@@ -41,8 +86,8 @@ as $$
 declare
     v_batch mailvault.batch;
     v_limit bigint;
+    v_keys text[];
     v_found bigint;
-    v_position text;
 begin
     -- One enqueuer at a time; a second one goes on from where the first has come to.
     select * into strict v_batch from mailvault.batch where id = p_batch for update;
@@ -52,42 +97,23 @@ begin
     end if;
     v_limit := least(p_limit, v_batch.max_emails - v_batch.dispatched);
 
-    with page as materialized (
-        select
-            mailvault.source_text(s.key) as email_key,
-            row_number() over (order by s.key) as n
-        from mailvault.selection(
+    v_keys := array(
+        select mailvault.source_text(c.key)
+        from mailvault.candidates(
             v_batch.since, v_batch.until, v_batch.email_keys, v_batch.position
-        ) as s
-        order by s.key
+        ) as c
+        order by c.key
         limit v_limit
-    ),
-
-    -- Another batch may dispatch the same email in this moment: the unique key decides.
-    made as (
-        insert into mailvault.job (batch_id, email_key, priority)
-        select p_batch, page.email_key, v_batch.priority from page
-        on conflict (email_key) do nothing
-        returning id
-    ),
-
-    placed as (
-        insert into mailvault.outbox (priority, job_id, batch_id)
-        select v_batch.priority, made.id, p_batch from made
-        returning job_id
-    )
-
-    select
-        (select count(*) from page),
-        v_batch.dispatched + (select count(*) from placed),
-        (select page.email_key from page order by page.n desc limit 1)
-    into v_found, v_batch.dispatched, v_position;
+    );
+    v_found := cardinality(v_keys);
+    v_batch.dispatched := v_batch.dispatched
+    + mailvault.dispatch(p_batch, v_batch.priority, v_keys);
 
     finished := v_found < v_limit
     or coalesce(v_batch.dispatched >= v_batch.max_emails, false);
     update mailvault.batch as b
     set
-        position = coalesce(v_position, b.position),
+        position = coalesce(v_keys[v_found], b.position),
         dispatched = v_batch.dispatched,
         total = case when enqueue_chunk.finished then v_batch.dispatched else b.total end,
         state = case when enqueue_chunk.finished then 'enqueued' else 'enqueuing' end,

@@ -1,5 +1,6 @@
 -- The mapping may have another key type now, which nothing can be replaced with.
 drop function if exists mailvault.selection(timestamptz, timestamptz, text[], text);
+drop function if exists mailvault.candidates(timestamptz, timestamptz, text[], text);
 drop function if exists mailvault.source_mark_emails(text[], boolean, integer[], text[]);
 drop function if exists mailvault.source_mark_parts(text[], text[], text[]);
 drop view if exists mailvault.source_part;

@@ -1,5 +1,5 @@
 -- Written so that the planner can inline it: a page of it is then a range of the key's index.
-create function mailvault.selection(
+create function mailvault.candidates(
     p_since timestamptz, p_until timestamptz, p_keys text[], p_after text
 )
 returns setof mailvault.source_email
@@ -16,9 +16,22 @@ where
         p_keys is null
         or e.key = any(array(select mailvault.source_key(k) from unnest(p_keys) as k))
     )
-    and not exists (
-        select from mailvault.job as j where j.email_key = mailvault.source_text(e.key)
-    )
+$$;
+
+comment on function mailvault.candidates is
+'The emails that a batch is about, after a position, whether they were dispatched before or not.';
+
+create function mailvault.selection(
+    p_since timestamptz, p_until timestamptz, p_keys text[], p_after text
+)
+returns setof mailvault.source_email
+language sql stable
+as $$
+select c.key, c.received_at, c.selected
+from mailvault.candidates(p_since, p_until, p_keys, p_after) as c
+where not exists (
+    select from mailvault.job as j where j.email_key = mailvault.source_text(c.key)
+)
 $$;
 
 comment on function mailvault.selection is
