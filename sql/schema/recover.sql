@@ -189,8 +189,7 @@ begin
 
     gone as (
         delete from mailvault.dead_letter as d
-        using chosen
-        where d.job_id = chosen.job_id
+        where d.job_id = any(array(select chosen.job_id from chosen))
         returning d.job_id, d.batch_id, d.attempts
     ),
 

@@ -7,6 +7,4 @@ for no key update;
 update {table} as t
 set {assignments}
 from unnest(p_keys, p_attempts, p_messages) as d (email_key, attempts, message)
-where
-    t.{key} = mailvault.source_key(d.email_key)
-    and t.{key} = any(array(select mailvault.source_key(k) from unnest(p_keys) as k));
+where t.{key} = mailvault.source_key(d.email_key);

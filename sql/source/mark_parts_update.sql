@@ -15,11 +15,4 @@ set {assignments}
 from unnest(p_kinds, p_part_keys, p_object_keys) as d (kind, part_key, object_key)
 where
     d.kind = {kind}
-    and t.{key} = d.part_key::{type}
-    and t.{key} = any(
-        array(
-            select w.part_key::{type}
-            from unnest(p_kinds, p_part_keys) as w (kind, part_key)
-            where w.kind = {kind}
-        )
-    );
+    and t.{key} = d.part_key::{type};
