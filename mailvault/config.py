@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     aws_session_token: SecretStr | None = Field(default=None, description="Its token, if any.")
 
     migration_batch_size: int = Field(
-        default=1000, ge=1, le=100_000, description="Emails enqueued in one transaction."
+        default=10_000, ge=1, le=100_000, description="Emails enqueued in one transaction."
     )
     migration_max_attempts: int = Field(
         default=3, ge=1, le=100, description="Attempts after which an email is a dead letter."
