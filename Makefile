@@ -37,6 +37,14 @@ test: $(EXTENSION) ## Run all tests that take less than minutes
 	cargo test --release --locked --quiet
 	$(PYTEST) -m 'not slow'
 
+.PHONY: test-15
+test-15: $(EXTENSION) ## The same tests on PostgreSQL 15, from Debian's package
+	MAILVAULT_TEST_POSTGRES=15 $(PYTEST) -m 'not slow'
+
+.PHONY: test-pooler
+test-pooler: $(EXTENSION) ## The same tests through PgBouncer, from Debian's package
+	MAILVAULT_TEST_POOLER=pgbouncer $(PYTEST) -m 'not slow'
+
 .PHONY: test-slow
 test-slow: $(EXTENSION) ## Run the tests that take minutes
 	$(PYTEST) -m slow

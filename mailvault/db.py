@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import psycopg
-from psycopg_pool import ConnectionPool
+from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.rows import TupleRow
 
 from mailvault.errors import ConfigError, MailvaultError, UnreachableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from importlib.resources.abc import Traversable
+
+    from psycopg.abc import PQGen
 
     from mailvault.config import Settings
 
+CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for a new connection, and for the first answer on it."""
+
 _DEFAULTS: dict[str, str | int] = {
-    "connect_timeout": 10,
+    "connect_timeout": round(CONNECT_TIMEOUT),
     # A server that vanished without a word is noticed within a minute.
     "keepalives_idle": 20,
     "keepalives_interval": 10,
@@ -31,8 +41,14 @@ _DEFAULTS: dict[str, str | int] = {
 CONNECTION_LOST = ("08", "57P")
 """How SQLSTATE begins: connection exceptions, and the server shutting down."""
 
-POOL_TIMEOUT = 3.0
-"""Seconds to wait for a connection before that is said, and tried again."""
+SILENCE = 60.0
+"""Seconds without a byte from PostgreSQL after which a worker gives a connection up: where a proxy
+still acknowledges what nobody answers, TCP does not notice."""
+
+HURRY = 3.0
+"""The same, and the time for a new connection, once the worker was asked to stop."""
+
+RV = TypeVar("RV")
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
@@ -54,10 +70,15 @@ def query(topic: str, name: str) -> str:
     return _queries(topic)[name]
 
 
-def _dsn(settings: Settings) -> str:
-    dsn = settings.database_url.get_secret_value()
+def dsn(settings: Settings) -> str:
+    """Return the connection string, with what every connection of ours has.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    given = settings.database_url.get_secret_value()
     try:
-        parameters: dict[str, Any] = {**_DEFAULTS, **psycopg.conninfo.conninfo_to_dict(dsn)}
+        parameters: dict[str, Any] = {**_DEFAULTS, **psycopg.conninfo.conninfo_to_dict(given)}
         return psycopg.conninfo.make_conninfo("", **parameters)
     except psycopg.ProgrammingError:
         # libpq's own words may repeat the password.
@@ -88,32 +109,121 @@ def _unreachable(error: psycopg.Error) -> UnreachableError:
     )
 
 
-def connect(settings: Settings) -> psycopg.Connection:
-    """Open one connection, in autocommit.
+class Connection(psycopg.Connection[TupleRow]):
+    """A connection in autocommit that knows whether a pooler is in between.
+
+    Attributes:
+        pooled: Whether there is one. In its transaction mode each transaction may run in another
+            session: no LISTEN, no SET, no prepared statements, no session locks.
+        silence: Seconds without a byte of an answer after which it is given up; None for no limit.
+        stop: When set, the limit is `HURRY`.
+    """
+
+    pooled = False
+    silence: float | None = None
+    stop: threading.Event | None = None
+
+    def find_pooler(self) -> None:
+        """Find out what is in between: a pooler hands on the session that answers, not its own."""
+        row = self.execute(query("connection", "backend_pid")).fetchone()
+        self.pooled = row is None or row[0] != self.info.backend_pid
+        if self.pooled:
+            self.prepare_threshold = None
+
+    def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
+        """Wait for an answer, as psycopg does, but not longer than the limit."""
+        return super().wait(self._heard(gen), *arguments, **options)
+
+    def _heard(self, gen: PQGen[RV]) -> PQGen[RV]:
+        heard = time.monotonic()
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if ready:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > self._limit():
+                    self.close()
+                    raise psycopg.OperationalError("the server does not answer")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            result: RV = end.value
+            return result
+
+    def _limit(self) -> float:
+        if self.silence is None:
+            return float("inf")
+        stopping = self.stop is not None and self.stop.is_set()
+        return min(self.silence, HURRY) if stopping else self.silence
+
+
+def _open(
+    dsn: str, silence: float | None = None, stop: threading.Event | None = None
+) -> Connection:
+    if stop is not None and stop.is_set():
+        silence = HURRY
+    wait = CONNECT_TIMEOUT
+    if silence is not None and silence < wait:
+        wait = silence
+        dsn = psycopg.conninfo.make_conninfo(dsn, connect_timeout=round(wait))
+    connection = Connection.connect(dsn, autocommit=True)
+    connection.silence, connection.stop = wait, stop
+    try:
+        connection.find_pooler()
+    except BaseException:
+        connection.close()
+        raise
+    connection.silence = silence
+    return connection
+
+
+def connect(settings: Settings, *, silence: float | None = None) -> Connection:
+    """Open one connection; where `silence` is given, it is given up after so many seconds of it.
 
     Raises:
         ConfigError: The connection string cannot be read.
         UnreachableError: The server is not there, or does not let us in.
     """
     try:
-        return psycopg.connect(_dsn(settings), autocommit=True)
+        return _open(dsn(settings), silence)
     except psycopg.OperationalError as error:
         raise _unreachable(error) from None
 
 
-def open_pool(settings: Settings, *, size: int) -> ConnectionPool:
-    """Open a pool whose connections are in autocommit and are replaced when they break.
+class Pool:
+    """A connection for each thread, opened when it is asked for, and anew when it broke.
 
-    Raises:
-        ConfigError: The connection string cannot be read.
-        UnreachableError: The server is not there, or does not let us in.
+    Args:
+        dsn: Where PostgreSQL is.
+        stop: When set, nothing waits for PostgreSQL for longer than `HURRY`.
     """
-    connect(settings).close()  # a pool would only say that it timed out
-    return ConnectionPool(
-        _dsn(settings),
-        min_size=1,
-        max_size=size,
-        timeout=POOL_TIMEOUT,
-        open=True,
-        kwargs={"autocommit": True},
-    )
+
+    def __init__(self, dsn: str, stop: threading.Event | None = None) -> None:
+        self._dsn = dsn
+        self._stop = stop
+        self._of_thread: dict[int, Connection] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for connection in self._of_thread.values():
+            connection.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend this thread's connection.
+
+        Raises:
+            psycopg.OperationalError: There is none, and none can be opened.
+        """
+        thread = threading.get_ident()
+        connection = self._of_thread.get(thread)
+        if connection is None or connection.closed:
+            connection = self._of_thread[thread] = _open(self._dsn, SILENCE, self._stop)
+        try:
+            yield connection
+        except ReadOnlySqlTransaction:
+            # After a failover the server that can be written to may be found by connecting anew.
+            connection.close()
+            raise

@@ -23,7 +23,8 @@ class Application:
     def __init__(self, dsn: str, files_root: Path, mapping: Mapping | None = None) -> None:
         self.dsn = dsn
         self.files_root = files_root
-        self.connection = psycopg.connect(dsn, autocommit=True)
+        # As it must be where a pooler may be in between.
+        self.connection = psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
         migrate(self.connection)
         self.connection.execute((sql_directory() / "example.sql").read_text())
         install_source(self.connection, mapping or load_mapping())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
-    from deploy import embedded
+    from deploy import debian, embedded
 
 
 UPLOADERS = ["rust", "boto3"]
@@ -63,14 +63,39 @@ def _only_our_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres(_given_environment: dict[str, str]) -> Iterator[str]:
-    """DSN of a server on which databases may be made."""
-    given = _given_environment.get("DATABASE_URL")
-    if given:
+    """DSN of a server on which databases may be made; no pooler is in between."""
+    if given := _given_environment.get("DATABASE_URL"):
         yield given
         return
-    with TemporaryDirectory(prefix="mailvault-postgres-") as directory:
-        yield embedded.start_postgres(Path(directory))
-        embedded.stop_postgres(Path(directory))
+    with TemporaryDirectory(prefix="mailvault-postgres-") as name:
+        directory = Path(name)
+        match _given_environment.get("MAILVAULT_TEST_POSTGRES"):
+            case "15":
+                with debian.postgres_15(directory / "15") as dsn:
+                    yield dsn
+            case None:
+                yield embedded.start_postgres(directory)
+                embedded.stop_postgres(directory)
+            case other:
+                pytest.exit(f"MAILVAULT_TEST_POSTGRES: {other} is none that the tests can start")
+
+
+@pytest.fixture(scope="session")
+def way(_given_environment: dict[str, str], postgres: str) -> Iterator[str]:
+    """DSN by which the program and the application reach the server."""
+    match _given_environment.get("MAILVAULT_TEST_POOLER"):
+        case "pgbouncer":
+            with psycopg.connect(postgres) as connection:
+                host, port = connection.info.host, connection.info.port
+            with (
+                TemporaryDirectory(prefix="mailvault-pgbouncer-") as directory,
+                debian.pgbouncer(Path(directory) / "pgbouncer", host, port) as dsn,
+            ):
+                yield dsn
+        case None:
+            yield postgres
+        case other:
+            pytest.exit(f"MAILVAULT_TEST_POOLER: {other} is none that the tests can start")
 
 
 @pytest.fixture(scope="session")
@@ -82,13 +107,20 @@ GIVEN = dict(os.environ)
 
 
 @pytest.fixture
-def database(postgres: str) -> Iterator[str]:
-    """DSN of an empty database that is dropped after the test."""
+def direct(postgres: str) -> Iterator[str]:
+    """DSN of an empty database that is dropped after the test; no pooler is in between."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         yield psycopg.conninfo.make_conninfo(postgres, dbname=name)
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(direct: str, way: str) -> str:
+    """DSN of that database by the way that the program takes."""
+    name = psycopg.conninfo.conninfo_to_dict(direct)["dbname"]
+    return psycopg.conninfo.make_conninfo(way, dbname=name)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,7 @@ from mailvault.queue.batches import Batches, Selection
 from mailvault.queue.outbox import Failure, Lease, Outbox, RetryPolicy, StoredPart
 
 if TYPE_CHECKING:
-    from psycopg_pool import ConnectionPool
-
+    from mailvault.db import Pool
     from tests.application import Application
 
 POLICY = RetryPolicy(max_attempts=3, delay=timedelta(0), timeout=timedelta(minutes=5))
@@ -20,7 +19,7 @@ STALE = timedelta(seconds=20)
 FAULT = Failure("store_fault", "body 1: the store said 500", retryable=True)
 
 
-def worker(pool: ConnectionPool, policy: RetryPolicy = POLICY) -> Outbox:
+def worker(pool: Pool, policy: RetryPolicy = POLICY) -> Outbox:
     outbox = Outbox(pool, policy, clock=lambda: 0.0)  # a sweep is never too soon
     outbox.register(host="here", pid=1, concurrency=4, uploader="rust", uploader_reason="test")
     return outbox

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 INTERVAL_TERMINAL = 1.0
 INTERVAL_PIPE = 5.0
+SILENCE = 3.0
+"""Seconds that PostgreSQL may take to say how far it is."""
 
 
 @contextmanager
@@ -64,7 +66,7 @@ def _say(snapshot: Snapshot | None) -> None:
 def _look(settings: Settings) -> Snapshot | None:
     """Take a snapshot on a connection of its own; None while the database is away."""
     try:
-        with connect(settings) as connection:
+        with connect(settings, silence=SILENCE) as connection:
             return take_snapshot(connection)
     except (MailvaultError, psycopg.Error):
         return None

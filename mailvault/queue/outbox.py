@@ -10,11 +10,11 @@ from mailvault.db import query
 from mailvault.queue.position import Position
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Sequence
     from datetime import timedelta
 
-    from psycopg_pool import ConnectionPool
-
+    from mailvault.db import Pool
     from mailvault.models import StoredObject
 
 
@@ -80,7 +80,7 @@ class Outbox:
 
     def __init__(
         self,
-        pool: ConnectionPool,
+        pool: Pool,
         policy: RetryPolicy,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -212,13 +212,19 @@ class Outbox:
         [(drained,)] = self._call("is_drained")
         return bool(drained)
 
-    def wait_for_work(self, timeout: float) -> None:
-        """Wait for a hint that there are jobs, or for `timeout` seconds."""
+    def wait_for_work(self, timeout: float, stop: threading.Event) -> None:
+        """Wait for a hint that there are jobs, or for `timeout` seconds; not beyond `stop`.
+
+        Through a pooler there are no hints: only the time passes, and no session is taken for it.
+        """
         with self._pool.connection() as connection:
-            connection.execute(query("queue", "listen"))
-            for _ in connection.notifies(timeout=timeout, stop_after=1):
-                break
-            connection.execute(query("queue", "unlisten"))
+            if not connection.pooled:
+                connection.execute(query("queue", "listen"))
+                for _ in connection.notifies(timeout=timeout, stop_after=1):
+                    break
+                connection.execute(query("queue", "unlisten"))
+                return
+        stop.wait(timeout)
 
 
 def _array(values: Iterable[object]) -> str:

@@ -17,8 +17,7 @@ from mailvault.models import SourceFile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from psycopg_pool import ConnectionPool
-
+    from mailvault.db import Pool
     from mailvault.source.reader import SourcePart
 
 SLICE = 8 * 1024 * 1024
@@ -28,7 +27,7 @@ SLICE = 8 * 1024 * 1024
 class BodyReader:
     """Reads small bodies in groups and large ones in slices, so that neither fills the memory."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._spool = TemporaryDirectory(prefix="mailvault-")
         self._spooled: set[int] = set()

@@ -19,7 +19,7 @@ from mailvault.store import keys
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from psycopg_pool import ConnectionPool
+    from mailvault.db import Pool
 
 SNIFFED = 512
 """Bytes of a body that tell whether it is HTML."""
@@ -63,7 +63,7 @@ class SourcePart:
 class SourceReader:
     """Turns descriptions into parts for an uploader."""
 
-    def __init__(self, pool: ConnectionPool, files_root: Path) -> None:
+    def __init__(self, pool: Pool, files_root: Path) -> None:
         self._pool = pool
         self._bodies = BodyReader(pool)
         self._files_root = str(files_root.absolute())

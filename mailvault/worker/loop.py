@@ -192,7 +192,7 @@ class Loop:
             self._stop.request()
             return
         self._set_idle(True)
-        self._patience.insist(lambda: self._outbox.wait_for_work(POLL))
+        self._patience.insist(lambda: self._outbox.wait_for_work(POLL, self._stop.requested))
 
     def _set_idle(self, idle: bool) -> None:
         # Told at once: an enqueuer sends its hint only if it sees somebody idle.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mailvault.db import open_pool
+from mailvault.db import Pool, connect, dsn
 from mailvault.migrate import require_current
 from mailvault.queue.outbox import Outbox, RetryPolicy
 from mailvault.source.reader import SourceReader
@@ -65,9 +65,9 @@ def run_worker(
     Raises:
         MailvaultError: The database or the store cannot be used; no attempt was counted.
     """
-    with open_pool(settings, size=3) as pool:
-        with pool.connection() as connection:
-            require_current(connection)
+    with connect(settings) as connection:
+        require_current(connection)
+    with Pool(dsn(settings), stop.requested) as pool:
         limit = settings.migration_memory_limit
         policy = RetryPolicy(
             max_attempts=settings.migration_max_attempts,

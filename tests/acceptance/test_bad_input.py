@@ -92,11 +92,11 @@ def test_a_wrong_store(
     assert_untouched(application)
 
 
-def test_a_database_that_was_not_initialised(program: Program, postgres: str) -> None:
+def test_a_database_that_was_not_initialised(program: Program, postgres: str, way: str) -> None:
     name = f"empty_{os.getpid()}"
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        url = psycopg.conninfo.make_conninfo(postgres, dbname=name)
+        url = psycopg.conninfo.make_conninfo(way, dbname=name)
         said = complaint(program.run("work", code=2, DATABASE_URL=url))
         assert "mailvault init" in said
         said = complaint(program.run("init", code=2, DATABASE_URL=url))
@@ -229,7 +229,7 @@ def test_a_row_that_the_application_refuses_to_mark(
 
 
 def test_a_body_of_invalid_text_is_stored_as_it_is(
-    program: Program, bucket: Bucket, postgres: str
+    program: Program, bucket: Bucket, postgres: str, way: str
 ) -> None:
     """A database in SQL_ASCII holds whatever bytes the application wrote."""
     name = f"ascii_{os.getpid()}"
@@ -240,7 +240,7 @@ def test_a_body_of_invalid_text_is_stored_as_it_is(
                 "create database {} template template0 encoding 'SQL_ASCII' locale 'C'"
             ).format(sql.Identifier(name))
         )
-    url = psycopg.conninfo.make_conninfo(postgres, dbname=name)
+    url = psycopg.conninfo.make_conninfo(way, dbname=name)
     program.run("init", "--example", DATABASE_URL=url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("insert into emails (body) values (%s::bytea::text)", [b""])

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import UPLOADERS, make_bucket
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,9 @@ def test_both_uploaders_move_it_byte_for_byte(
     application.connection.close()
     twin = f"{name}_twin"
     with psycopg.connect(postgres, autocommit=True) as admin:
+        # A pooler keeps its connections for a while, and a template may have none.
+        used = "select from pg_stat_activity where datname = %s"
+        wait_until(lambda: not admin.execute(used, [name]).rowcount, "nobody to be connected")
         copy = sql.SQL("create database {} template {}")
         admin.execute(copy.format(sql.Identifier(twin), sql.Identifier(name)))
     try:

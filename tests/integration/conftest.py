@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from psycopg_pool import ConnectionPool
+
+from mailvault.db import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def pool(application: Application) -> Iterator[ConnectionPool]:
+def pool(application: Application) -> Iterator[Pool]:
     """Connections to the application's database, for some workers."""
-    with ConnectionPool(application.dsn, max_size=8, kwargs={"autocommit": True}) as pool:
+    with Pool(application.dsn) as pool:
         yield pool

@@ -15,8 +15,7 @@ from tests.outbox import FAULT, STALE, enqueue_all, lose, stored, worker
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from psycopg_pool import ConnectionPool
-
+    from mailvault.db import Pool
     from tests.application import Application
     from tests.program import Program
 
@@ -36,7 +35,7 @@ def state(application: Application) -> tuple[object, ...]:
     return row
 
 
-def test_nothing_is_claimed_while_paused(application: Application, pool: ConnectionPool) -> None:
+def test_nothing_is_claimed_while_paused(application: Application, pool: Pool) -> None:
     application.add_emails(3)
     enqueue_all(application)
     control = Control(application.connection)
@@ -62,7 +61,7 @@ def test_a_second_pause_keeps_the_first_one_s_time(application: Application) -> 
 
 
 def test_cancelled_jobs_are_forgotten_wherever_they_are(
-    application: Application, pool: ConnectionPool
+    application: Application, pool: Pool
 ) -> None:
     application.add_emails(40)
     enqueue_all(application)
@@ -88,7 +87,7 @@ def test_cancelled_jobs_are_forgotten_wherever_they_are(
     assert second.total == 38
 
 
-def test_what_was_stored_meanwhile_counts(application: Application, pool: ConnectionPool) -> None:
+def test_what_was_stored_meanwhile_counts(application: Application, pool: Pool) -> None:
     application.add_emails(2)
     enqueue_all(application)
     outbox = worker(pool)
@@ -100,7 +99,7 @@ def test_what_was_stored_meanwhile_counts(application: Application, pool: Connec
 
 
 def test_a_dead_letter_of_a_cancelled_batch_can_be_retried(
-    application: Application, pool: ConnectionPool
+    application: Application, pool: Pool
 ) -> None:
     application.add_emails(2)
     enqueue_all(application)
@@ -126,9 +125,7 @@ def test_a_batch_is_cancelled_while_it_is_dispatched(application: Application) -
     application.reconcile()
 
 
-def test_a_job_on_its_way_into_a_lease_is_not_missed(
-    application: Application, pool: ConnectionPool
-) -> None:
+def test_a_job_on_its_way_into_a_lease_is_not_missed(application: Application, pool: Pool) -> None:
     application.add_emails(3)
     enqueue_all(application)
     outbox = worker(pool)

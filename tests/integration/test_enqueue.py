@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from mailvault.db import Pool
 from mailvault.errors import ConfigError
 from mailvault.queue.batches import Batches, Selection
 
@@ -74,7 +75,7 @@ def test_two_enqueuers_of_one_batch_do_not_meet(application: Application) -> Non
     assert batch is not None
 
     def run(_number: int) -> None:
-        with psycopg.connect(application.dsn, autocommit=True) as connection:
+        with Pool(application.dsn) as pool, pool.connection() as connection:
             for _ in Batches(connection).dispatch(batch, 50):
                 pass
 
@@ -132,13 +133,13 @@ def test_a_batch_that_is_not_there(application: Application) -> None:
         Batches(application.connection).find(7)
 
 
-def test_idle_workers_are_told(application: Application) -> None:
+def test_idle_workers_are_told(application: Application, direct: str) -> None:
     application.add_emails(1)
     application.connection.execute(
         "insert into mailvault.worker (host, pid, concurrency, uploader, uploader_reason, state) "
         "values ('here', 1, 1, 'rust', 'test', 'idle')"
     )
-    with psycopg.connect(application.dsn, autocommit=True) as listener:
+    with psycopg.connect(direct, autocommit=True) as listener:
         listener.execute("listen mailvault")
         dispatch(application, Selection())
         notes = list(listener.notifies(timeout=5, stop_after=1))

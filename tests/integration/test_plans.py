@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from mailvault.db import query
@@ -97,17 +98,19 @@ def test_mail_is_read_by_its_key(
     assert "emails" in check(row[0][0]["Plan"])
 
 
-def plans_of(filled: Application, call: str) -> list[dict[str, Any]]:
+SETTINGS = ("min_duration = 0", "nested_statements = on", "analyze = on", "format = json")
+
+
+def plans_of(direct: str, call: str) -> list[dict[str, Any]]:
     """The plans of the statements within a function, as auto_explain tells them."""
     said: list[str] = []
-    connection = filled.connection
-    connection.execute("load 'auto_explain'")
-    for setting in ("min_duration = 0", "nested_statements = on", "analyze = on", "format = json"):
-        connection.execute(f"set auto_explain.log_{setting}")
-    connection.execute("set client_min_messages = log")
-    connection.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
-    connection.execute(call)
-    connection.execute("set auto_explain.log_min_duration = -1")
+    with psycopg.connect(direct, autocommit=True) as connection:
+        connection.execute("load 'auto_explain'")
+        for setting in SETTINGS:
+            connection.execute(f"set auto_explain.log_{setting}")
+        connection.execute("set client_min_messages = log")
+        connection.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        connection.execute(call)
     return [json.loads(text[text.index("{") :])["Plan"] for text in said if "plan:" in text]
 
 
@@ -154,9 +157,11 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_queue_reads_no_more_than_its_group(filled: Application, call: str) -> None:
+def test_the_queue_reads_no_more_than_its_group(
+    filled: Application, direct: str, call: str
+) -> None:
     Batches(filled.connection).open(Selection())
     statement, tables = CALLS[call]
-    plans = plans_of(filled, statement)
+    plans = plans_of(direct, statement)
     assert plans
     assert set().union(*(check(plan) for plan in plans)) >= tables

@@ -14,8 +14,7 @@ from mailvault.queue.position import SWEEP_EVERY
 from tests.outbox import FAULT, POLICY, enqueue_all, stored, worker
 
 if TYPE_CHECKING:
-    from psycopg_pool import ConnectionPool
-
+    from mailvault.db import Pool
     from tests.application import Application
 
 
@@ -30,7 +29,7 @@ def keys(outbox: Outbox, limit: int) -> list[str]:
     return [lease.email_key for lease in outbox.claim(limit)]
 
 
-def test_new_mail_goes_before_old(application: Application, pool: ConnectionPool) -> None:
+def test_new_mail_goes_before_old(application: Application, pool: Pool) -> None:
     application.add_emails(20)
     enqueue_all(application)
     outbox = worker(pool)
@@ -41,7 +40,7 @@ def test_new_mail_goes_before_old(application: Application, pool: ConnectionPool
     application.reconcile()
 
 
-def test_the_urgent_batch_goes_first(application: Application, pool: ConnectionPool) -> None:
+def test_the_urgent_batch_goes_first(application: Application, pool: Pool) -> None:
     application.add_emails(6)
     dispatch(application, Selection(email_keys=["1", "2"], priority=9))
     dispatch(application, Selection(email_keys=["3", "4"]))
@@ -49,9 +48,7 @@ def test_the_urgent_batch_goes_first(application: Application, pool: ConnectionP
     assert keys(worker(pool), 6) == ["5", "6", "3", "4", "1", "2"]
 
 
-def test_a_priority_is_kept_when_a_job_comes_back(
-    application: Application, pool: ConnectionPool
-) -> None:
+def test_a_priority_is_kept_when_a_job_comes_back(application: Application, pool: Pool) -> None:
     application.add_emails(4)
     dispatch(application, Selection(email_keys=["1", "2"]))
     dispatch(application, Selection(email_keys=["3", "4"], priority=0))
@@ -64,7 +61,7 @@ def test_a_priority_is_kept_when_a_job_comes_back(
 
 
 def test_an_email_is_dispatched_with_the_application_s_transaction(
-    application: Application, pool: ConnectionPool
+    application: Application, pool: Pool
 ) -> None:
     outbox = worker(pool)
     with psycopg.connect(application.dsn) as other:
@@ -77,7 +74,7 @@ def test_an_email_is_dispatched_with_the_application_s_transaction(
     application.reconcile()
 
 
-def test_it_is_dispatched_once(application: Application, pool: ConnectionPool) -> None:
+def test_it_is_dispatched_once(application: Application, pool: Pool) -> None:
     email = application.add_email()
     first = application.one("select mailvault.enqueue(%s)", email)
     assert application.one("select mailvault.enqueue(%s)", email) == first
@@ -105,9 +102,7 @@ def test_a_priority_that_nobody_would_claim_is_refused(application: Application)
         application.one("select mailvault.enqueue(1, 10)")
 
 
-def test_what_commits_late_is_found_by_a_sweep(
-    application: Application, pool: ConnectionPool
-) -> None:
+def test_what_commits_late_is_found_by_a_sweep(application: Application, pool: Pool) -> None:
     now = 0.0
     outbox = Outbox(pool, POLICY, clock=lambda: now)
     outbox.register(host="here", pid=1, concurrency=4, uploader="rust", uploader_reason="test")

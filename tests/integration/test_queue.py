@@ -14,8 +14,7 @@ from mailvault.queue.failures import Failures
 from tests.outbox import FAULT, POLICY, STALE, enqueue_all, lose, stored, worker
 
 if TYPE_CHECKING:
-    from psycopg_pool import ConnectionPool
-
+    from mailvault.db import Pool
     from mailvault.queue.outbox import Outbox
     from tests.application import Application
 
@@ -24,7 +23,7 @@ def make_due(application: Application) -> None:
     application.connection.execute("update mailvault.delayed set due_at = now()")
 
 
-def test_many_claimers_share_the_jobs_out(application: Application, pool: ConnectionPool) -> None:
+def test_many_claimers_share_the_jobs_out(application: Application, pool: Pool) -> None:
     application.add_emails(500)
     enqueue_all(application)
     workers = [worker(pool) for _ in range(8)]
@@ -42,7 +41,7 @@ def test_many_claimers_share_the_jobs_out(application: Application, pool: Connec
     application.reconcile()
 
 
-def test_an_ack_records_everything_at_once(application: Application, pool: ConnectionPool) -> None:
+def test_an_ack_records_everything_at_once(application: Application, pool: Pool) -> None:
     email = application.add_email()
     enqueue_all(application)
     outbox = worker(pool)
@@ -59,7 +58,7 @@ def test_an_ack_records_everything_at_once(application: Application, pool: Conne
 
 
 def test_an_ack_after_the_lease_was_lost_writes_nothing(
-    application: Application, pool: ConnectionPool
+    application: Application, pool: Pool
 ) -> None:
     application.add_email()
     enqueue_all(application)
@@ -82,7 +81,7 @@ def test_an_ack_after_the_lease_was_lost_writes_nothing(
     application.reconcile()
 
 
-def test_a_guessed_token_opens_nothing(application: Application, pool: ConnectionPool) -> None:
+def test_a_guessed_token_opens_nothing(application: Application, pool: Pool) -> None:
     application.add_email()
     enqueue_all(application)
     outbox = worker(pool)
@@ -92,7 +91,7 @@ def test_a_guessed_token_opens_nothing(application: Application, pool: Connectio
 
 
 def test_a_failed_attempt_is_tried_again_until_there_are_no_more(
-    application: Application, pool: ConnectionPool
+    application: Application, pool: Pool
 ) -> None:
     application.add_email()
     enqueue_all(application)
@@ -115,7 +114,7 @@ def test_a_failed_attempt_is_tried_again_until_there_are_no_more(
     ]
 
 
-def test_a_failure_waits_for_its_delay(application: Application, pool: ConnectionPool) -> None:
+def test_a_failure_waits_for_its_delay(application: Application, pool: Pool) -> None:
     application.add_email()
     enqueue_all(application)
     outbox = worker(pool, replace(POLICY, delay=timedelta(days=1)))
@@ -129,9 +128,7 @@ def test_a_failure_waits_for_its_delay(application: Application, pool: Connectio
     assert len(outbox.claim(1)) == 1
 
 
-def test_what_cannot_succeed_is_dead_at_once(
-    application: Application, pool: ConnectionPool
-) -> None:
+def test_what_cannot_succeed_is_dead_at_once(application: Application, pool: Pool) -> None:
     application.add_email()
     enqueue_all(application)
     outbox = worker(pool)
@@ -142,7 +139,7 @@ def test_what_cannot_succeed_is_dead_at_once(
     application.reconcile()
 
 
-def test_giving_back_counts_no_attempt(application: Application, pool: ConnectionPool) -> None:
+def test_giving_back_counts_no_attempt(application: Application, pool: Pool) -> None:
     application.add_email()
     enqueue_all(application)
     outbox = worker(pool)
@@ -153,7 +150,7 @@ def test_giving_back_counts_no_attempt(application: Application, pool: Connectio
         application.reconcile()
 
 
-def test_a_crash_counts_as_an_attempt(application: Application, pool: ConnectionPool) -> None:
+def test_a_crash_counts_as_an_attempt(application: Application, pool: Pool) -> None:
     application.add_email()
     enqueue_all(application)
     reaper = worker(pool)
@@ -168,9 +165,7 @@ def test_a_crash_counts_as_an_attempt(application: Application, pool: Connection
     assert application.one("select migration_attempts from emails") == 3
 
 
-def test_a_lease_past_its_deadline_is_taken_back(
-    application: Application, pool: ConnectionPool
-) -> None:
+def test_a_lease_past_its_deadline_is_taken_back(application: Application, pool: Pool) -> None:
     application.add_email()
     enqueue_all(application)
     outbox = worker(pool)
@@ -188,7 +183,7 @@ def test_a_lease_past_its_deadline_is_taken_back(
 
 @pytest.mark.parametrize("renew", [True, False])
 def test_a_heartbeat_renews_the_leases_of_a_worker_that_gets_on(
-    application: Application, pool: ConnectionPool, *, renew: bool
+    application: Application, pool: Pool, *, renew: bool
 ) -> None:
     application.add_email()
     enqueue_all(application)
@@ -204,7 +199,7 @@ def test_a_heartbeat_renews_the_leases_of_a_worker_that_gets_on(
 
 @pytest.mark.parametrize(("reset", "attempt"), [(True, 1), (False, 4)])
 def test_retry_sends_dead_letters_back(
-    application: Application, pool: ConnectionPool, attempt: int, *, reset: bool
+    application: Application, pool: Pool, attempt: int, *, reset: bool
 ) -> None:
     application.add_emails(3)
     enqueue_all(application)
@@ -223,7 +218,7 @@ def test_retry_sends_dead_letters_back(
 
 
 def test_an_ack_that_the_application_refuses_leaves_nothing_behind(
-    application: Application, pool: ConnectionPool
+    application: Application, pool: Pool
 ) -> None:
     application.add_email()
     enqueue_all(application)
@@ -238,7 +233,7 @@ def test_an_ack_that_the_application_refuses_leaves_nothing_behind(
 
 
 def test_a_failure_is_recorded_even_where_the_application_refuses_to_note_it(
-    application: Application, pool: ConnectionPool
+    application: Application, pool: Pool
 ) -> None:
     application.add_email()
     enqueue_all(application)
@@ -250,9 +245,7 @@ def test_a_failure_is_recorded_even_where_the_application_refuses_to_note_it(
     application.reconcile()
 
 
-def test_an_object_is_not_recorded_with_two_digests(
-    application: Application, pool: ConnectionPool
-) -> None:
+def test_an_object_is_not_recorded_with_two_digests(application: Application, pool: Pool) -> None:
     application.add_emails(2)
     enqueue_all(application)
     outbox = worker(pool)

@@ -30,23 +30,23 @@ def read_schema() -> str:
 
 
 @pytest.fixture
-def second_database(database: str) -> str:
-    with psycopg.connect(database, autocommit=True) as connection:
+def second_database(direct: str) -> str:
+    with psycopg.connect(direct, autocommit=True) as connection:
         connection.execute(f"create database {connection.info.dbname}_second")
         name = f"{connection.info.dbname}_second"
-    return psycopg.conninfo.make_conninfo(database, dbname=name)
+    return psycopg.conninfo.make_conninfo(direct, dbname=name)
 
 
-def test_the_migrations_build_what_schema_sql_says(database: str, second_database: str) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
+def test_the_migrations_build_what_schema_sql_says(direct: str, second_database: str) -> None:
+    with psycopg.connect(direct, autocommit=True) as connection:
         migrate(connection)
     with psycopg.connect(second_database, autocommit=True) as connection:
         connection.execute(read_schema())
     try:
-        assert dump(database) == dump(second_database)
-        assert "CREATE TABLE mailvault.outbox" in dump(database)
+        assert dump(direct) == dump(second_database)
+        assert "CREATE TABLE mailvault.outbox" in dump(direct)
     finally:
-        with psycopg.connect(database, autocommit=True) as connection:
+        with psycopg.connect(direct, autocommit=True) as connection:
             connection.execute(f"drop database {connection.info.dbname}_second with (force)")
 
 
