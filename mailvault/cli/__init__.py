@@ -17,7 +17,6 @@ from mailvault.cli.init import init
 from mailvault.cli.seed import seed
 from mailvault.cli.status import status
 from mailvault.cli.work import work
-from mailvault.config import load_settings
 from mailvault.db import explain
 from mailvault.errors import MailvaultError
 
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-@click.pass_context
-def mailvault(context: click.Context) -> None:
+def mailvault() -> None:
     """Move email bodies and attachments out of PostgreSQL and local disk into S3.
 
     \b
@@ -37,7 +35,6 @@ def mailvault(context: click.Context) -> None:
     mailvault status               how far
     mailvault retry --reset        again, what failed
     """
-    context.obj = load_settings()
 
 
 COMMANDS = (

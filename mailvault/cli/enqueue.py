@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from mailvault.cli.progress import progress_bar
+from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.errors import ConfigError
 from mailvault.migrate import require_current
@@ -39,7 +40,7 @@ DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
 @click.option("--batch-size", type=click.IntRange(1, 100_000), help="Emails per transaction.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would do.")
 @click.option("--resume", type=int, metavar="BATCH", help="Go on with an interrupted batch.")
-@click.pass_obj
+@pass_settings
 def enqueue(  # noqa: PLR0913  # one parameter per flag
     settings: Settings,
     *,

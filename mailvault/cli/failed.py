@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.migrate import require_current
 from mailvault.queue.failures import Failures
@@ -25,7 +26,7 @@ SHOWN = 50
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, all of them.")
-@click.pass_obj
+@pass_settings
 def failed(settings: Settings, *, as_json: bool) -> None:
     """List the emails that failed for good, each with its reason.
 
@@ -70,7 +71,7 @@ def _table(letters: list[DeadLetter]) -> Table:
     "--reset", is_flag=True, help="Set the attempts to zero, for a full set of new ones."
 )
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
-@click.pass_obj
+@pass_settings
 def retry(
     settings: Settings, *, jobs: tuple[int, ...], everything: bool, reset: bool, limit: int | None
 ) -> None:

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from mailvault.cli.progress import progress_bar
+from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.source.importer import import_mail
 from mailvault.source.mailbox import Skipped, find_files
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     metavar="MB",
     help="Skip messages that are larger.",
 )
-@click.pass_obj
+@pass_settings
 def import_(
     settings: Settings, paths: tuple[Path, ...], directory: Path | None, max_size: int
 ) -> None:

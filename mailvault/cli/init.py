@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailvault.cli.settings import pass_settings
 from mailvault.db import connect, sql_directory
 from mailvault.migrate import lock, migrate
 from mailvault.source.mapping import load_mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--example", is_flag=True, help="Also make the quick start's tables.")
-@click.pass_obj
+@pass_settings
 def init(settings: Settings, *, example: bool) -> None:
     """Create or upgrade mailvault's schema in the database; safe to repeat.
 

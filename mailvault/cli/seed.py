@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from mailvault.cli.progress import progress_bar
+from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.source.seed import seed_mail
 
@@ -62,7 +63,7 @@ def _range(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[in
     show_default=True,
     help="The same number makes the same mail.",
 )
-@click.pass_obj
+@pass_settings
 def seed(
     settings: Settings,
     emails: int,

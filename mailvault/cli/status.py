@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from mailvault.cli.live import INTERVAL_PIPE, INTERVAL_TERMINAL
+from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.migrate import require_current
 from mailvault.observe.render import line, render
@@ -28,7 +29,7 @@ NOTHING = "nothing was enqueued yet; start with: mailvault enqueue --all --dry-r
 @click.option("--batch", type=int, metavar="ID", help="This batch only.")
 @click.option("--watch", is_flag=True, help="Stay and keep it up to date.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, on one line.")
-@click.pass_obj
+@pass_settings
 def status(settings: Settings, *, batch: int | None, watch: bool, as_json: bool) -> None:
     """Show how far the migration is, of all batches together or of one.
 

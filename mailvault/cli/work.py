@@ -9,6 +9,7 @@ from rich.console import Console
 
 from mailvault.cli.live import live_progress
 from mailvault.cli.log import log_to
+from mailvault.cli.settings import pass_settings
 from mailvault.config import UploaderChoice
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="auto takes rust where the extension is there.",
 )
-@click.pass_obj
+@pass_settings
 def work(  # noqa: PLR0913  # one parameter per flag
     settings: Settings,
     *,

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from tests.conftest import UPLOADERS
+from tests.program import Program
 
 if TYPE_CHECKING:
     import subprocess
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.application import Application
     from tests.conftest import Bucket
-    from tests.program import Program
+
 
 NOBODY = "1"
 
@@ -257,3 +258,19 @@ def test_a_body_of_invalid_text_is_stored_as_it_is(
     assert dead == [("3", "body_unreadable")]
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (".env", "MIGRATION_WORKERS=many"),
+        ("mailvault.toml", "migration_workers = 'many'"),
+        ("mailvault.toml", "this is no TOML"),
+    ],
+)
+def test_help_is_given_whatever_the_settings_are(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    program = Program(tmp_path, {"MIGRATION_MAX_ATTEMPTS": "none"})
+    assert "Examples:" in program.run("work", "--help").stdout
+    assert "Usage:" in program.run("-h").stdout
+    program.run("work", code=2)

@@ -1,0 +1,26 @@
+"""Hands a command the settings, when it runs and not before."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from mailvault.config import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mailvault.config import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def pass_settings(command: Callable[Concatenate[Settings, P], R]) -> Callable[P, R]:
+    """Give a command the settings; its `--help` works whatever they are."""
+
+    @wraps(command)
+    def run(*arguments: P.args, **flags: P.kwargs) -> R:
+        return command(load_settings(), *arguments, **flags)
+
+    return run
