@@ -15,6 +15,7 @@ from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import TupleRow
 
 from mailvault.errors import ConfigError, MailvaultError, UnreachableError
+from mailvault.faults import AWAY, FULL, diagnose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,9 +38,6 @@ _DEFAULTS: dict[str, str | int] = {
     "application_name": "mailvault",
     "client_encoding": "utf8",  # a database in SQL_ASCII would answer in bytes
 }
-
-CONNECTION_LOST = ("08", "57P")
-"""How SQLSTATE begins: connection exceptions, and the server shutting down."""
 
 SILENCE = 60.0
 """Seconds without a byte from PostgreSQL after which a worker gives a connection up: where a proxy
@@ -95,8 +93,7 @@ def first_line(error: Exception) -> str:
 
 def explain(error: psycopg.Error) -> MailvaultError:
     """Turn what PostgreSQL or its client says into an error of ours, in one line."""
-    lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
-    if lost or (error.sqlstate or "").startswith(CONNECTION_LOST):
+    if diagnose(error) in {AWAY, FULL}:
         return _unreachable(error)
     return MailvaultError(f"PostgreSQL refuses: {first_line(error)}")
 

@@ -103,6 +103,14 @@ class BodyUnreadableError(SourceError):
     reason = "body_unreadable"
 
 
+class SourceBusyError(SourceError):
+    """PostgreSQL did not hand over the content of one row in the time that it allows."""
+
+    reason = "source_busy"
+    retryable = True
+    systemic = True
+
+
 class SpoolError(SourceError):
     """A large body could not be copied to the temporary directory."""
 

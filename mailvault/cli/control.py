@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from mailvault.cli.progress import progress_bar
+from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.errors import ConfigError
 from mailvault.migrate import require_current
@@ -22,7 +23,7 @@ CHUNK = 10_000
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def pause(settings: Settings) -> None:
     """Have all workers wait: they finish what is in upload and give the rest back.
 
@@ -39,7 +40,7 @@ def pause(settings: Settings) -> None:
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def resume(settings: Settings) -> None:
     """Have all workers go on after a pause."""
     with connect(settings) as connection:
@@ -52,7 +53,7 @@ def resume(settings: Settings) -> None:
 
 @click.command()
 @click.option("--batch", "batch_id", type=int, required=True, metavar="ID", help="This batch.")
-@click.pass_obj
+@pass_settings
 def cancel(settings: Settings, *, batch_id: int) -> None:
     """Take the jobs of a batch back from the queue, where they are not done.
 

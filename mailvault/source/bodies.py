@@ -11,17 +11,34 @@ import psycopg
 from psycopg import IsolationLevel
 
 from mailvault.db import first_line, query
-from mailvault.errors import BodyUnreadableError, SpoolError
+from mailvault.errors import BodyUnreadableError, SourceBusyError, SpoolError
+from mailvault.faults import Kind, diagnose
 from mailvault.models import SourceFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mailvault.db import Pool
+    from mailvault.errors import SourceError
     from mailvault.source.reader import SourcePart
 
 SLICE = 8 * 1024 * 1024
 """Bytes of a body that are read at once; a larger body goes by way of a temporary file."""
+
+
+def refusal_of_one(error: psycopg.Error) -> SourceError:
+    """Say why one row cannot be read.
+
+    Raises:
+        psycopg.Error: The one given, where it has nothing to do with this row.
+    """
+    match diagnose(error).kind:
+        case Kind.EMAIL:
+            return BodyUnreadableError(f"PostgreSQL: {first_line(error)}")
+        case Kind.DOUBTFUL | Kind.LOCKED:
+            return SourceBusyError(f"PostgreSQL: {first_line(error)}")
+        case _:
+            raise error
 
 
 class BodyReader:
@@ -36,21 +53,18 @@ class BodyReader:
         """Remove the files that large bodies went by."""
         self._spool.cleanup()
 
-    def read_group(
-        self, parts: Sequence[SourcePart]
-    ) -> dict[SourcePart, bytes | BodyUnreadableError]:
-        """Read bodies in one round trip; if that fails for one of them, each by itself."""
+    def read_group(self, parts: Sequence[SourcePart]) -> dict[SourcePart, bytes | SourceError]:
+        """Read bodies in one round trip; if that fails for one of them, in halves."""
         try:
             return self._read(parts)
-        except psycopg.DataError as error:
+        except psycopg.Error as error:
+            refusal = refusal_of_one(error)
             if len(parts) == 1:
-                return {parts[0]: BodyUnreadableError(f"PostgreSQL: {first_line(error)}")}
-        found: dict[SourcePart, bytes | BodyUnreadableError] = {}
-        for part in parts:
-            found |= self.read_group([part])
-        return found
+                return {parts[0]: refusal}
+        middle = len(parts) // 2
+        return self.read_group(parts[:middle]) | self.read_group(parts[middle:])
 
-    def _read(self, parts: Sequence[SourcePart]) -> dict[SourcePart, bytes | BodyUnreadableError]:
+    def _read(self, parts: Sequence[SourcePart]) -> dict[SourcePart, bytes | SourceError]:
         with self._pool.connection() as connection:
             rows = connection.execute(
                 query("source", "read"),
@@ -65,9 +79,7 @@ class BodyReader:
         gone = BodyUnreadableError("its row is gone from the source")
         return {part: content.get((part.kind, part.part_key), gone) for part in parts}
 
-    def spool(
-        self, number: int, part: SourcePart
-    ) -> SourceFile | BodyUnreadableError | SpoolError:
+    def spool(self, number: int, part: SourcePart) -> SourceFile | SourceError:
         """Copy a large body into a temporary file, slice by slice, as it is at one moment."""
         self._spooled.add(number)
         try:
@@ -78,8 +90,8 @@ class BodyReader:
                         return self._copy(connection, number, part, copy)
                 finally:
                     connection.isolation_level = None
-        except psycopg.DataError as error:
-            return BodyUnreadableError(f"PostgreSQL: {first_line(error)}")
+        except psycopg.Error as error:
+            return refusal_of_one(error)
         except OSError as error:
             return SpoolError(f"no temporary copy in {self._spool.name}: {error.strerror}")
 

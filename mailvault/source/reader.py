@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from mailvault.db import first_line, query
-from mailvault.errors import BodyUnreadableError, ConfigError, FileMissingError, SourceError
+from mailvault.db import query
+from mailvault.errors import ConfigError, FileMissingError, SourceError
 from mailvault.models import Part, SourceFile
-from mailvault.source.bodies import SLICE, BodyReader
+from mailvault.source.bodies import SLICE, BodyReader, refusal_of_one
 from mailvault.source.media import media_type, sniff
 from mailvault.store import keys
 
@@ -90,19 +90,19 @@ class SourceReader:
                 hint="set it to the directory that the paths of attachments start from",
             )
 
-    def describe(
-        self, email_keys: Sequence[str]
-    ) -> dict[str, list[SourcePart] | BodyUnreadableError]:
+    def describe(self, email_keys: Sequence[str]) -> dict[str, list[SourcePart] | SourceError]:
         """Return the parts of each email; an email without any has an empty list.
 
         What cannot be read of one email is its own fault, and the others are described.
         """
         try:
             return dict(self._describe(email_keys))
-        except psycopg.DataError as error:
+        except psycopg.Error as error:
+            refusal = refusal_of_one(error)
             if len(email_keys) == 1:
-                return {email_keys[0]: BodyUnreadableError(f"PostgreSQL: {first_line(error)}")}
-        return {key: self.describe([key])[key] for key in email_keys}
+                return {email_keys[0]: refusal}
+        middle = len(email_keys) // 2
+        return self.describe(email_keys[:middle]) | self.describe(email_keys[middle:])
 
     def _describe(self, email_keys: Sequence[str]) -> dict[str, list[SourcePart]]:
         with self._pool.connection() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import threading
 import time
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from mailvault.db import first_line
+from mailvault.faults import CONFLICT, diagnose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,9 @@ UPKEEP_SHARE = 0.05
 
 UPKEEP_AT_LEAST = 60.0
 """Seconds after which there is upkeep, whatever it takes: leases have to be renewed."""
+
+CONFLICT_PAUSE = 0.5
+"""Seconds, at the most, until a beat that lost against another transaction is tried again."""
 
 log = logging.getLogger(__name__)
 
@@ -74,15 +79,7 @@ class Heart:
 
     def _run(self) -> None:
         while True:
-            try:
-                upkeep = time.monotonic() >= self._upkeep_at
-                self._beat(renew=upkeep)
-                if upkeep:
-                    self._upkeep()
-            except psycopg.Error as error:
-                self._missed_at = time.monotonic()
-                log.warning("heartbeat: %s", first_line(error))
-            self._changed.wait(BEAT)
+            self._changed.wait(self._tend())
             self._changed.clear()
             if self._ended:
                 return
@@ -90,6 +87,20 @@ class Heart:
                 log.error("the process that started this worker is gone; stopping")
                 self._parent = None
                 self._stop.request()
+
+    def _tend(self) -> float:
+        """Beat, and do the upkeep if it is time; return the seconds until the next beat."""
+        try:
+            upkeep = time.monotonic() >= self._upkeep_at
+            self._beat(renew=upkeep)
+            if upkeep:
+                self._upkeep()
+        except psycopg.Error as error:
+            log.warning("heartbeat: %s", first_line(error))
+            if diagnose(error) == CONFLICT:
+                return random.uniform(0, CONFLICT_PAUSE)  # noqa: S311  # no secret
+            self._missed_at = time.monotonic()
+        return BEAT
 
     def _beat(self, *, renew: bool) -> None:
         signs = self._vital_signs()

@@ -58,4 +58,6 @@ class Job:
         )
         if len(self.errors) > 1:
             message += f" (and {len(self.errors) - 1} more)"
-        return Failure(error.reason, message[:MESSAGE_LIMIT], error.retryable)
+        # What PostgreSQL takes as text: no NUL, and nothing that is no character.
+        text = message[:MESSAGE_LIMIT].replace("\0", " ").encode(errors="replace").decode()
+        return Failure(error.reason, text, error.retryable)

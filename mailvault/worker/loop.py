@@ -12,6 +12,7 @@ import psycopg
 
 from mailvault.errors import PartError
 from mailvault.models import Outcome
+from mailvault.worker.claim import Claimer
 from mailvault.worker.job import Job
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Loop:
         self._changed = changed
         self._options = options
         self._numbers = itertools.count(1)
+        self._claimer = Claimer(outbox, patience)
         self._leased: list[Lease] = []
         self._claimed: deque[Job] = deque()
         self._uploading: dict[int, tuple[Job, SourcePart, str]] = {}
@@ -106,12 +108,12 @@ class Loop:
 
     def vital_signs(self) -> VitalSigns:
         """Return how the loop is; safe from any thread."""
-        hold = self._breaker.hold
+        hold = self._breaker.hold or self._settler.hold or self._patience.hold
+        turns = self._turns + self._patience.asked
         if self._stop.requested.is_set():
-            return VitalSigns("stopping", self._in_hand, None, self._turns)
+            return VitalSigns("stopping", self._in_hand, None, turns)
         state = "paused" if self._paused else "idle" if self._idle else "running"
-        state = "held" if hold else state
-        return VitalSigns(state, self._in_hand, hold, self._turns)
+        return VitalSigns("held" if hold else state, self._in_hand, hold, turns)
 
     @property
     def _in_hand(self) -> int:
@@ -134,6 +136,10 @@ class Loop:
                 elif not self._stop.requested.is_set():
                     self._claim()
                     self._submit()
+        except psycopg.Error:
+            # While it was to stop, there is nothing to say if all can be given back.
+            if not self._stop.requested.is_set():
+                raise
         finally:
             self._end()
 
@@ -152,14 +158,10 @@ class Loop:
             room = min(room, self._options.max_jobs - self._taken)
         # Small claims cost as much as large ones: wait until one is worth while.
         if room < self._options.concurrency and (room <= 0 or self._in_hand):
+            if not self._uploading and not self._claimed:
+                self._stop.requested.wait(TICK)  # all in hand wait to be settled
             return
-        try:
-            self._leased = self._outbox.claim(room)
-        except psycopg.OperationalError:
-            # The answer may be lost and the claim not: then nobody would know of those jobs.
-            kept = [lease.job_id for lease in self._leases_in_hand()]
-            self._patience.insist(lambda: self._outbox.release_strays(kept))
-            return
+        self._leased = self._claimer.claim(room, self._leases_in_hand)
         self._taken += len(self._leased)
         if self._leased:
             self._set_idle(False)
@@ -278,6 +280,7 @@ class Loop:
         self._let_go({job.lease.job_id for job in self._claimed})
         if self._uploading:
             return
+        self._settler.give_back_postponed()
         self._settler.settle()
         if self._breaker.hold is not None:
             self._breaker.wait_until_closed()
@@ -301,3 +304,4 @@ class Loop:
         self._settler.give_back(self._leased)
         self._settler.give_back_postponed()
         self._settler.settle()
+        self._patience.insist(lambda: self._outbox.release_strays([]))

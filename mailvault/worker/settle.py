@@ -7,26 +7,25 @@ import time
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg.errors import LockNotAvailable
 
 from mailvault.db import first_line
-from mailvault.queue.outbox import Failure
+from mailvault.faults import Kind, diagnose
+from mailvault.queue.outbox import Failure, Hold
+from mailvault.worker.divide import GROUP, Divider
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mailvault.queue.outbox import Lease, Outbox
+    from mailvault.worker.divide import Refused
     from mailvault.worker.job import Job
     from mailvault.worker.patience import Patience
-
-GROUP = 128
-"""Jobs that are settled in one transaction, at the most."""
 
 LINGER = 0.1
 """Seconds that a finished job waits for others to be settled with."""
 
 POSTPONED = 5.0
-"""Seconds until a row that the application has locked is tried again."""
+"""Seconds until a record that PostgreSQL would not take is tried again."""
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +33,26 @@ log = logging.getLogger(__name__)
 class Settler:
     """Collects finished jobs and settles them in groups.
 
-    `processed`, `dead` and `lost` count jobs: stored, failed for good, and those whose lease was
-    somebody else's by then, so that nothing was written for them.
+    Attributes:
+        processed: Jobs that were stored.
+        dead: Jobs that failed for good.
+        lost: Jobs whose lease was somebody else's by then, so that nothing was written for them.
+        hold: Why PostgreSQL takes no record at all, if it does not.
     """
 
     def __init__(self, outbox: Outbox, patience: Patience) -> None:
         self._outbox = outbox
         self._patience = patience
+        self._divider = Divider()
         self._done: list[Job] = []
-        self._postponed: list[Job] = []
         self._failed: list[tuple[Lease, Failure]] = []
         self._released: list[Lease] = []
+        self._postponed: list[Job] = []
+        self._postponed_failed: list[tuple[Lease, Failure]] = []
+        self._suspects: dict[int, int] = {}
         self._oldest = 0.0
         self._postponed_until = 0.0
+        self.hold: Hold | None = None
         self.processed = 0
         self.dead = 0
         self.lost = 0
@@ -55,7 +61,8 @@ class Settler:
     def leases(self) -> list[Lease]:
         """Of the jobs that are finished and not settled yet."""
         jobs = [job.lease for job in (*self._done, *self._postponed)]
-        return [*jobs, *(lease for lease, _ in self._failed), *self._released]
+        failed = [lease for lease, _ in (*self._failed, *self._postponed_failed)]
+        return [*jobs, *failed, *self._released]
 
     @property
     def due(self) -> bool:
@@ -77,85 +84,111 @@ class Settler:
         self._released.extend(leases)
 
     def give_back_postponed(self) -> None:
-        """Wait no longer for rows that the application has locked."""
+        """Wait no longer for PostgreSQL to take the records that it refused."""
         self.give_back(job.lease for job in self._postponed)
+        self.give_back(lease for lease, _ in self._postponed_failed)
         self._postponed.clear()
+        self._postponed_failed.clear()
 
     def settle(self) -> None:
         """Write down all that was collected; where that fails, give back what is concerned.
 
         Raises:
-            psycopg.Error: The first error; the other writes were tried all the same.
+            psycopg.Error: The first error; the other writes were tried all the same, unless
+                PostgreSQL is away.
         """
         if time.monotonic() >= self._postponed_until:
             self._done += self._postponed
+            self._failed += self._postponed_failed
             self._postponed.clear()
+            self._postponed_failed.clear()
         first: psycopg.Error | None = None
         for write in (self._ack_done, self._nack_failed, self._release):
             try:
                 write()
             except psycopg.Error as error:
                 first = first or error
+                if diagnose(error).kind is Kind.SYSTEM:
+                    break
         if first is not None:
             raise first
 
     def _ack_done(self) -> None:
-        if self._done:
-            done, self._done = self._done, []
-            self._ack(done)
+        done, self._done = self._done, []
+        left = {job.lease.job_id: job.lease for job in done}
+        before = self.processed
 
-    def _ack(self, done: list[Job]) -> None:
-        pairs = [(job.lease, job.stored) for job in done]
+        def ack(jobs: list[Job]) -> None:
+            pairs = [(job.lease, job.stored) for job in jobs]
+            kept = self._patience.insist(lambda: self._outbox.ack(pairs), divisible=True)
+            self.processed += len(kept)
+            self._note_ended([job.lease for job in jobs], kept)
+            for job in jobs:
+                del left[job.lease.job_id]
+                self._suspects.pop(job.lease.job_id, None)
+
         try:
-            kept = self._patience.insist(lambda: self._outbox.ack(pairs))
-        except psycopg.DatabaseError as error:
-            if not _is_of_one_email(error):
-                self.give_back(job.lease for job in done)
-                raise
-            # One email of the group is refused: the others must not suffer for it.
-            if len(done) > 1:
-                for job in done:
-                    self._ack([job])
-            elif isinstance(error, LockNotAvailable):
-                self._postponed += done
-                self._postponed_until = time.monotonic() + POSTPONED
-            else:
-                said = f"PostgreSQL refuses the record: {first_line(error)}"
-                self._failed.append((done[0].lease, Failure("write_back", said, retryable=True)))
-            return
-        self.processed += len(kept)
-        self._note_lost([job.lease for job in done], kept)
+            refused = self._divider.write(done, ack)
+        except psycopg.Error:
+            self.give_back(left.values())
+            raise
+        if self.processed > before:
+            self.hold = None
+        for refusal in refused:
+            self._judge(refusal, before)
+
+    def _judge(self, refused: Refused[Job], before: int) -> None:
+        job = refused.item
+        kind, reason = diagnose(refused.error)
+        said = f"PostgreSQL refuses the record: {first_line(refused.error)}"
+        if kind in {Kind.DENIED, Kind.DOUBTFUL}:
+            if refused.alone and self._others_passed(job, before):
+                kind = Kind.EMAIL
+            elif self.processed == before and self.hold is None:
+                self.hold = Hold(reason, said)
+                log.error("held: %s; no attempt is counted, trying until it is gone", said)
+        if refused.alone and kind is Kind.EMAIL:
+            self._failed.append((job.lease, Failure(reason, said, retryable=True)))
+        else:
+            self._postponed.append(job)
+            self._postponed_until = time.monotonic() + POSTPONED
+
+    def _others_passed(self, job: Job, before: int) -> bool:
+        """Whether records were taken since this one was refused first: then it is to blame."""
+        return self.processed > self._suspects.setdefault(job.lease.job_id, before)
 
     def _nack_failed(self) -> None:
-        if not self._failed:
-            return
         failed, self._failed = self._failed, []
+        left = {lease.job_id: lease for lease, _ in failed}
+
+        def nack(items: list[tuple[Lease, Failure]]) -> None:
+            kept = self._patience.insist(lambda: self._outbox.nack(items), divisible=True)
+            self.dead += sum(
+                lease.job_id in kept and self._outbox.is_final(lease, failure)
+                for lease, failure in items
+            )
+            self._note_ended([lease for lease, _ in items], kept)
+            for lease, _ in items:
+                del left[lease.job_id]
+
         try:
-            kept = self._patience.insist(lambda: self._outbox.nack(failed))
+            refused = self._divider.write(failed, nack)
         except psycopg.Error:
-            self.give_back(lease for lease, _ in failed)
+            self.give_back(left.values())
             raise
-        self.dead += sum(
-            lease.job_id in kept and self._outbox.is_final(lease, failure)
-            for lease, failure in failed
-        )
-        self._note_lost([lease for lease, _ in failed], kept)
+        for item, error, _ in refused:
+            log.warning("job %d: its failure is not taken: %s", item[0].job_id, first_line(error))
+            self._postponed_failed.append(item)
+            self._postponed_until = time.monotonic() + POSTPONED
 
     def _release(self) -> None:
         if self._released:
             kept = self._patience.insist(lambda: self._outbox.release(self._released))
             released, self._released = self._released, []
-            self._note_lost(released, kept)
+            self._note_ended(released, kept)
 
-    def _note_lost(self, leases: list[Lease], kept: set[int]) -> None:
+    def _note_ended(self, leases: list[Lease], kept: set[int]) -> None:
         for lease in leases:
             if lease.job_id not in kept:
                 self.lost += 1
                 log.warning("job %d: its lease is not ours any more", lease.job_id)
-
-
-def _is_of_one_email(error: psycopg.DatabaseError) -> bool:
-    """Whether an ack failed for what one row is, and not for what the system is."""
-    if isinstance(error, LockNotAvailable):
-        return True
-    return not isinstance(error, (psycopg.OperationalError, psycopg.ProgrammingError))

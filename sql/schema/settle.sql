@@ -60,6 +60,7 @@ exception
     -- That an email failed is recorded even where the application's row cannot be marked.
     when
         data_exception or integrity_constraint_violation or raise_exception or lock_not_available
+        or insufficient_privilege or query_canceled
     then
         if p_stored then
             raise;

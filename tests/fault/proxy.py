@@ -9,7 +9,10 @@ from typing import Self
 
 
 class Proxy:
-    """Passes bytes on to an address until it is cut; while cut, it resets who connects."""
+    """Passes bytes on to an address until it is cut; while cut, it resets who connects.
+
+    A host that begins with a slash is the directory of PostgreSQL's socket.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._own = (host, port)
@@ -19,6 +22,8 @@ class Proxy:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._is_cut = False
+        self._flows = threading.Event()
+        self._flows.set()
         self.refused = 0
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._pumps: list[threading.Thread] = []
@@ -29,6 +34,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self.cut()
+        self._flows.set()
         # Closing alone would not wake the thread that waits in accept().
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -49,6 +55,14 @@ class Proxy:
         """Let connections through again."""
         with self._lock:
             self._is_cut = False
+
+    def freeze(self) -> None:
+        """Let every connection stand, and new ones be made, and pass no byte on."""
+        self._flows.clear()
+
+    def thaw(self) -> None:
+        """Pass on what was held up, and what comes."""
+        self._flows.set()
 
     def turn_to(self, host: str, port: int) -> None:
         """Break every connection, and lead new ones to another server."""
@@ -72,7 +86,7 @@ class Proxy:
                     client.close()
                     continue
                 try:
-                    server = socket.create_connection(self._target)
+                    server = self._dial()
                 except OSError:
                     self.refused += 1
                     client.close()
@@ -83,9 +97,22 @@ class Proxy:
                 self._pumps.append(pump)
                 pump.start()
 
+    def _dial(self) -> socket.socket:
+        host, port = self._target
+        if not host.startswith("/"):
+            return socket.create_connection(self._target)
+        server = socket.socket(socket.AF_UNIX)
+        try:
+            server.connect(f"{host}/.s.PGSQL.{port}")
+        except OSError:
+            server.close()
+            raise
+        return server
+
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                self._flows.wait()
                 sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):
