@@ -10,6 +10,7 @@ import psycopg
 
 from mailvault import __version__
 from mailvault.cli.control import cancel, pause, resume
+from mailvault.cli.doctor import doctor
 from mailvault.cli.enqueue import enqueue
 from mailvault.cli.failed import failed, retry
 from mailvault.cli.import_ import import_
@@ -38,7 +39,7 @@ def mailvault() -> None:
 
 
 COMMANDS = (
-    init, seed, import_, enqueue, work, status, failed, retry, pause, resume, cancel,
+    init, seed, import_, enqueue, work, status, failed, retry, pause, resume, cancel, doctor,
 )  # fmt: skip
 for command in COMMANDS:
     mailvault.add_command(command)

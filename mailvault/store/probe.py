@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -32,6 +36,8 @@ from mailvault.store.confine import short
 from mailvault.store.options import Patience, boto_client, bucket_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from botocore.exceptions import BotoCoreError
 
     from mailvault.config import Settings
@@ -39,6 +45,7 @@ if TYPE_CHECKING:
 _PATIENCE = Patience(connect=3, request=3, retries=1, total=8)
 
 _BODY = b"mailvault was here\n"
+_OTHER_BODY = b"and wrote over it\n"
 
 _HINTS: dict[type[PartError], str] = {
     StoreUnreachableError: "check S3_ENDPOINT, and that the store runs",
@@ -55,13 +62,62 @@ def probe(settings: Settings) -> None:
         ConfigError: A setting is missing or malformed, or there are no credentials.
         UnreachableError: The store is out of reach or refuses us; the text says why and where.
     """
+    with _destination(settings) as destination:
+        part = _part()
+        _put(destination, part)
+        _delete(destination, part.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a bucket was seen to do.
+
+    Attributes:
+        keeps: It refuses to write over an object where the put says so.
+        checks: It refuses bytes that do not have the digest that was sent with them.
+        reads: We may read, which is how a repeated upload finds its own object.
+        deletes: We may delete.
+        encryption: How it says that the object is encrypted; None if it says nothing.
+        ahead: By how much its clock is ahead of this machine's, to a second; None if it has none.
+    """
+
+    keeps: bool
+    checks: bool
+    reads: bool
+    deletes: bool
+    encryption: str | None
+    ahead: timedelta | None
+
+
+def learn(settings: Settings) -> Abilities:
+    """Try what the probe takes for granted; leaves nothing behind where we may delete.
+
+    Raises:
+        ConfigError: A setting is missing or malformed, or there are no credentials.
+        UnreachableError: The store is out of reach or refuses us; the text says why and where.
+    """
+    with _destination(settings) as destination:
+        part, damaged = _part(), _part()
+        _put(destination, part)
+        try:
+            reads, headers = _read(destination, part.key)
+            keeps = _refuses(destination, part, _OTHER_BODY, {409, 412})
+            checks = _refuses(destination, damaged, _BODY, {400})
+            if not checks:
+                _delete(destination, damaged.key)
+        finally:
+            deletes = _delete(destination, part.key)
+    encryption = headers.get("x-amz-server-side-encryption")
+    return Abilities(keeps, checks, reads, deletes, encryption, _ahead(headers.get("date")))
+
+
+@contextmanager
+def _destination(settings: Settings) -> Iterator[Destination]:
+    """Open the bucket for a moment, and explain what fails there."""
     bucket = bucket_name(settings)
     client = boto_client(settings, _PATIENCE)
-    destination = Destination(client, bucket, encryption(settings))
-    part = _part()
     try:
-        _put(destination, part)
-        _delete(destination, part)
+        yield Destination(client, bucket, encryption(settings))
     except FAILURES as error:
         raise _explained(settings, error) from None
     finally:
@@ -89,13 +145,43 @@ def _put(destination: Destination, part: Part) -> None:
             raise
 
 
-def _delete(destination: Destination, part: Part) -> None:
+def _read(destination: Destination, key: str) -> tuple[bool, dict[str, str]]:
+    """Read an object; return whether we may, and the headers of the answer."""
+    try:
+        answer = destination.client.get_object(Bucket=destination.bucket, Key=key)
+    except ClientError as error:
+        if explain(error)[0] is not StoreDeniedError:
+            raise
+        return False, error.response["ResponseMetadata"]["HTTPHeaders"]
+    answer["Body"].close()
+    return True, answer["ResponseMetadata"]["HTTPHeaders"]
+
+
+def _refuses(destination: Destination, part: Part, body: bytes, refusals: set[int]) -> bool:
+    """Put bytes with the digest of the other body; return whether the store refuses."""
+    digest = hashlib.sha256(_OTHER_BODY).digest()
+    try:
+        destination.put(part.key, body, digest, headers_of(part))
+    except ClientError as error:
+        if status(error) not in refusals:
+            raise
+        return True
+    return False
+
+
+def _ahead(date: str | None) -> timedelta | None:
+    return parsedate_to_datetime(date) - datetime.now(UTC) if date else None
+
+
+def _delete(destination: Destination, key: str) -> bool:
     """Take the object away; some may write and not delete, which is all that uploads need."""
     try:
-        destination.client.delete_object(Bucket=destination.bucket, Key=part.key)
+        destination.client.delete_object(Bucket=destination.bucket, Key=key)
     except ClientError as error:
         if explain(error)[0] in {StoreFaultError, StoreBusyError}:
             raise
+        return False
+    return True
 
 
 def _explained(settings: Settings, error: ClientError | BotoCoreError) -> UnreachableError:

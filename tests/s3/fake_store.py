@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
@@ -30,9 +31,11 @@ class Answer:
 
 
 class FakeStore:
-    """A server for the length of a block."""
+    """A server for the length of a block, with its clock so many seconds ahead."""
 
-    def __init__(self, script: Callable[[Request], Answer] = lambda _: Answer(200)) -> None:
+    def __init__(
+        self, script: Callable[[Request], Answer] = lambda _: Answer(200), *, ahead: float = 0
+    ) -> None:
         self.requests: list[Request] = []
         store = self
 
@@ -56,7 +59,10 @@ class FakeStore:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_PUT = do_DELETE = answer  # noqa: N815  # the server looks for these names
+            do_GET = do_PUT = do_DELETE = answer  # noqa: N815  # the server looks for these names
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((timestamp or time.time()) + ahead)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""

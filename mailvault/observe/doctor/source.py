@@ -1,0 +1,154 @@
+"""The application's tables: can mailvault find its way in them, and do what the mapping says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailvault.observe.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mailvault.observe.doctor.examination import Examination, Row
+    from mailvault.source.mapping import EmailMapping, Mapping, PartMapping
+
+SMALL_TABLE = 10_000
+"""Rows; so few are read as a whole for each group of emails without much ado."""
+
+
+def mapping(look: Examination) -> list[Finding]:
+    """Find a mapping that names what is not there."""
+    if look.misfit is not None:
+        remedy = look.misfit.hint or "correct mailvault.toml, or connect as a role that may see it"
+        return [Finding("mapping", "problem", str(look.misfit), remedy)]
+    tables = ", ".join(look.source_tables)
+    return [Finding("mapping", "ok", f"the mapping fits the database: {tables}")]
+
+
+def keys(look: Examination) -> list[Finding]:
+    """Find keys of emails and parts that nothing keeps unique."""
+    columns = _columns(look, "key")
+    found = [
+        Finding(
+            "keys", "problem",
+            f"no unique index is on {_name(row)}: rows with the same key would count as one, and "
+            "only one of them be moved",
+            f"create unique index concurrently on {row['table_name']} ({row['column_name']});",
+        )
+        for row in columns if row["can_have_indexes"] and not row["is_unique"]
+    ]  # fmt: skip
+    found += [
+        Finding(
+            "keys", "notice", f"{row['table_name']} is no table, so that nothing tells whether "
+            f"{row['column_name']} is unique and quickly found",
+            "make sure of it for the tables below it",
+        )
+        for row in columns if not row["can_have_indexes"]
+    ]  # fmt: skip
+    unique = ", ".join(_name(row) for row in columns)
+    return found or [Finding("keys", "ok", f"unique, and found by an index: {unique}")]
+
+
+def indexes(look: Examination) -> list[Finding]:
+    """Find the ways from an email to its parts that no index goes."""
+    found = [
+        Finding(
+            "indexes",
+            "notice" if 0 <= row["estimated_rows"] < SMALL_TABLE else "problem",
+            f"no index starts with {_name(row)}: all of the table is read for each few emails",
+            f"create index concurrently on {row['table_name']} ({row['column_name']});",
+        )
+        for row in _columns(look, "way")
+        if row["can_have_indexes"] and not row["is_found"]
+    ]
+    return found or [Finding("indexes", "ok", "an index leads from emails to all of their parts")]
+
+
+def rights(look: Examination) -> list[Finding]:
+    """Find what the role, and the views through which it reads, may not do in the source."""
+    role = look.server["role"]
+    found = [
+        _lacking(row, row["viewer"], "select")
+        for row in _columns(look, "read")
+        if not row["viewer_may_select"]
+    ]
+    for use, right in (("matched", "select"), ("written", "update")):
+        found += [
+            _lacking(row, role, right)
+            for row in _columns(look, use)
+            if not (row["may_use_schema"] and row[f"may_{right}"])
+        ]
+    return found or [Finding("rights", "ok", f"role {role} may read and mark the mail")]
+
+
+def _lacking(row: Row, role: str, right: str) -> Finding:
+    table, column, schema = row["table_name"], row["column_name"], row["schema_name"]
+    usage = "" if row["may_use_schema"] else f"grant usage on schema {schema} to {role}; "
+    who = (
+        f"role {role}, which owns mailvault's views," if role == row["viewer"] else f"role {role}"
+    )
+    return Finding(
+        "rights",
+        "problem",
+        f"{who} may not {right} {_name(row)}",
+        f"{usage}grant {right} ({column}) on {table} to {role};",
+    )
+
+
+def row_security(look: Examination) -> list[Finding]:
+    """Find tables whose policies may hide rows."""
+    found = []
+    for row in look.rows("row_security", **look.names_of_source()):
+        hidden_from = {look.server["role"]} if row["for_role"] else set()
+        hidden_from |= {row["viewer"]} if row["for_viewer"] else set()
+        found += [
+            Finding(
+                "row_security", "warning",
+                f"row-level security of {row['name']} applies to role {role}: emails that its "
+                "policies hide are not moved, and not counted",
+                f"alter role {role} bypassrls;",
+            )
+            for role in sorted(hidden_from)
+        ]  # fmt: skip
+    return found or [Finding("row_security", "ok", "no row is hidden from mailvault")]
+
+
+def _name(row: Row) -> str:
+    return f"{row['table_name']} ({row['column_name']})"
+
+
+def _columns(look: Examination, use: str) -> list[Row]:
+    """Return what the catalogue says of the columns that the mapping puts to a use."""
+    uses = _uses(look.mapping)
+    names = dict.fromkeys((table, column) for found, table, column in uses if found == use)
+    tables = [look.source_tables[table] for table, _ in names]
+    return look.rows(
+        "columns",
+        schemas=[table.schema for table in tables],
+        tables=[table.name for table in tables],
+        columns=[column for _, column in names],
+    )
+
+
+def _uses(mapping: Mapping) -> Iterator[tuple[str, str, str]]:
+    """Say what each column is used for, as (use, table, column).
+
+    key: tells rows apart. way: leads from an email to its parts. read: by the views. matched and
+    written: by the functions that mark rows.
+    """
+    email = mapping.email
+    sections: tuple[EmailMapping | PartMapping, ...] = (email, *mapping.part)
+    unique = dict.fromkeys((section.table, section.key) for section in sections)
+    for table, key in unique:
+        yield "key", table, key
+    for part in mapping.part:
+        if (part.table, part.email) not in unique:
+            yield "way", part.table, part.email
+        named = (part.email, part.content, part.path, part.filename, part.content_type, part.size)
+        yield from (("read", part.table, column) for column in named if column)
+    yield from (("read", email.table, column) for column in (email.received,) if column)
+    for section in sections:
+        yield "read", section.table, section.key
+        if section.write_back:
+            yield "matched", section.table, section.key
+        yield from (("written", section.table, column) for column in section.write_back)
