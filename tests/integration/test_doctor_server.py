@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from deploy import embedded
 from mailvault.observe.doctor import holders
 from tests.patient import bad, findings, only
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,17 +90,61 @@ def test_a_slot_that_nobody_reads_is_found(
     assert only(server, "replication").severity == "ok"
 
 
-def test_a_standby_is_found(directory: Path) -> None:
-    signal = directory / "standby.signal"
+@pytest.fixture(scope="module")
+def standby(directory: Path) -> Iterator[psycopg.Connection]:
+    """A standby of the server, that keeps rows for its own queries."""
+    copy = directory.with_name("standby")
     embedded.stop_postgres(directory)
-    signal.touch()
-    try:
-        with closing(psycopg.connect(embedded.start_postgres(directory))) as standby:
-            found = only(standby, "standby")
-            others = bad(findings(standby, "replication"))
-    finally:
-        embedded.stop_postgres(directory)
-        signal.unlink()
+    subprocess.run(["cp", "-a", directory, copy], check=True)  # keeps the owner
+    with (copy / "postgresql.auto.conf").open("a") as settings:
+        settings.write(f"primary_conninfo = 'host={directory} user=postgres'\n")
+        settings.write("hot_standby_feedback = on\nwal_receiver_status_interval = '1s'\n")
+    (copy / "standby.signal").touch()
+    embedded.start_postgres(directory)
+    with closing(psycopg.connect(embedded.start_postgres(copy), autocommit=True)) as opened:
+        yield opened
+    embedded.stop_postgres(copy)
+
+
+def test_a_standby_is_no_place_to_work(standby: psycopg.Connection) -> None:
+    found = only(standby, "standby")
     assert found.severity == "problem"
     assert found.what == "the server is a standby and takes no writes"
-    assert others == []
+    assert bad(findings(standby, "replication")) == []
+
+
+def test_a_standby_that_keeps_rows_is_found(
+    server: psycopg.Connection, standby: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bad(findings(server, "replication")) == []
+    monkeypatch.setattr(holders, "OLD_ROWS", -1)
+    with standby.transaction():
+        standby.execute("select")
+        wait_until(lambda: bad(findings(server, "replication")), "the standby gave no feedback")
+        found = only(server, "replication")
+    assert found.severity == "warning"
+    assert found.what.startswith("standby walreceiver (local) keeps dead rows of ")
+
+
+def test_a_slot_whose_reader_is_behind_is_found(
+    server: psycopg.Connection, standby: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.execute("select pg_create_physical_replication_slot('standby')")
+    standby.execute("alter system set primary_slot_name = 'standby'")
+    standby.execute("select pg_reload_conf()")
+    wait_until(
+        lambda: server.execute("select 1 from pg_replication_slots where active").fetchone(),
+        "nobody read the slot",
+    )
+    assert bad(findings(server, "replication")) == []
+    monkeypatch.setattr(holders, "MUCH_LOG", -1)
+    found = only(server, "replication")
+    standby.execute("alter system reset primary_slot_name")
+    standby.execute("select pg_reload_conf()")
+    wait_until(
+        lambda: server.execute("select 1 from pg_replication_slots where not active").fetchone(),
+        "the slot stayed in use",
+    )
+    server.execute("select pg_drop_replication_slot('standby')")
+    assert found.severity == "warning"
+    assert found.what.startswith("who reads replication slot standby is behind: it keeps ")
