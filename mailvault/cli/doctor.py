@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.source.mapping import load_mapping
 
@@ -28,7 +29,7 @@ STYLES: dict[Severity, str] = {
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, a summary last.")
-@click.pass_obj
+@pass_settings
 def doctor(settings: Settings, *, as_json: bool) -> None:
     """Look at the database, the source and the bucket, and say what to mend and how.
 

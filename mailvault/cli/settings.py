@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+import click
+
 from mailvault.config import load_settings
 
 if TYPE_CHECKING:
@@ -17,10 +19,14 @@ R = TypeVar("R")
 
 
 def pass_settings(command: Callable[Concatenate[Settings, P], R]) -> Callable[P, R]:
-    """Give a command the settings; its `--help` works whatever they are."""
+    """Give a command the settings, those of its context if there are any.
+
+    Its `--help` works whatever they are.
+    """
 
     @wraps(command)
     def run(*arguments: P.args, **flags: P.kwargs) -> R:
-        return command(load_settings(), *arguments, **flags)
+        given: Settings | None = click.get_current_context().obj
+        return command(given or load_settings(), *arguments, **flags)
 
     return run

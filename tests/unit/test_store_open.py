@@ -11,7 +11,7 @@ from mailvault.config import Settings, UploaderChoice
 from mailvault.errors import PART_ERRORS, ConfigError
 from mailvault.store.open import open_uploader
 
-FROM_THE_DATABASE = {"body_unreadable", "spool_failed"}
+FROM_THE_DATABASE = {"body_unreadable", "source_busy", "spool_failed"}
 
 
 @pytest.fixture
