@@ -22,6 +22,7 @@ class Proxy:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._is_cut = False
+        self._forsaken: set[socket.socket] = set()
         self._flows = threading.Event()
         self._flows.set()
         self.refused = 0
@@ -63,6 +64,11 @@ class Proxy:
     def thaw(self) -> None:
         """Pass on what was held up, and what comes."""
         self._flows.set()
+
+    def forsake(self) -> None:
+        """Pass no byte on between those that are connected now; new connections are served."""
+        with self._lock:
+            self._forsaken |= self._open
 
     def turn_to(self, host: str, port: int) -> None:
         """Break every connection, and lead new ones to another server."""
@@ -113,6 +119,8 @@ class Proxy:
         with suppress(OSError):
             while data := source.recv(65536):
                 self._flows.wait()
+                if source in self._forsaken:
+                    continue
                 sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):
