@@ -114,8 +114,15 @@ class Settler:
             raise first
 
     def _ack_done(self) -> None:
-        done, self._done = self._done, []
-        left = {job.lease.job_id: job.lease for job in done}
+        while self._done:
+            # A job whose lease was lost may have come back to this very worker: it is then here
+            # twice, one statement takes each job once, and their tokens tell which lease stands.
+            once = {job.lease.job_id: job for job in self._done}
+            self._done = [job for job in self._done if once[job.lease.job_id] is not job]
+            self._ack(list(once.values()))
+
+    def _ack(self, done: list[Job]) -> None:
+        left = {job.lease for job in done}
         before = self.processed
 
         def ack(jobs: list[Job]) -> None:
@@ -124,13 +131,13 @@ class Settler:
             self.processed += len(kept)
             self._note_ended([job.lease for job in jobs], kept)
             for job in jobs:
-                del left[job.lease.job_id]
+                left.remove(job.lease)
                 self._suspects.pop(job.lease.job_id, None)
 
         try:
             refused = self._divider.write(done, ack)
         except psycopg.Error:
-            self.give_back(left.values())
+            self.give_back(left)
             raise
         if self.processed > before:
             self.hold = None
@@ -159,7 +166,7 @@ class Settler:
 
     def _nack_failed(self) -> None:
         failed, self._failed = self._failed, []
-        left = {lease.job_id: lease for lease, _ in failed}
+        left = {lease for lease, _ in failed}
 
         def nack(items: list[tuple[Lease, Failure]]) -> None:
             kept = self._patience.insist(lambda: self._outbox.nack(items), divisible=True)
@@ -169,12 +176,12 @@ class Settler:
             )
             self._note_ended([lease for lease, _ in items], kept)
             for lease, _ in items:
-                del left[lease.job_id]
+                left.remove(lease)
 
         try:
             refused = self._divider.write(failed, nack)
         except psycopg.Error:
-            self.give_back(left.values())
+            self.give_back(left)
             raise
         for item, error, _ in refused:
             log.warning("job %d: its failure is not taken: %s", item[0].job_id, first_line(error))
