@@ -4,6 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 EXTENSION := .venv/.extension
 DEMO := .demo
+SEEDS := 1-500
 PYTHON_CODE := mailvault deploy tests bench
 PYTEST := $(BIN)/python -m pytest -n 2
 
@@ -48,6 +49,10 @@ test-pooler: $(EXTENSION) ## The same tests through PgBouncer, from Debian's pac
 .PHONY: test-slow
 test-slow: $(EXTENSION) ## Run the tests that take minutes
 	$(PYTEST) -m slow
+
+.PHONY: fault
+fault: $(EXTENSION) ## Run mail through faults, by seed number: SEEDS=1-500, or SEEDS=17 to replay one
+	@$(BIN)/python -m tests.fault.seeds $(SEEDS)
 
 .PHONY: check
 check: $(EXTENSION) ## Lint, types, layers, spelling

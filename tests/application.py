@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 class Application:
     """An initialised database, and the application that writes mail to it."""
 
-    def __init__(self, dsn: str, files_root: Path, mapping: Mapping | None = None) -> None:
+    def __init__(
+        self, dsn: str, files_root: Path, mapping: Mapping | None = None, *, is_new: bool = True
+    ) -> None:
         self.dsn = dsn
         self.files_root = files_root
         # As it must be where a pooler may be in between.
         self.connection = psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
+        if not is_new:
+            return
         migrate(self.connection)
         self.connection.execute((sql_directory() / "example.sql").read_text())
         install_source(self.connection, mapping or load_mapping())
