@@ -98,7 +98,11 @@ class Stage:
 
     def _check_at_once(self) -> None:
         """What must hold at any moment: the counts, and no record without its object."""
-        self._application.reconcile()
+        connection = self._application.connection
+        with connection.transaction():
+            # PostgreSQL may still do what the worker asked for last.
+            connection.execute("set transaction isolation level repeatable read")
+            self._application.reconcile()
         recorded = self._application.all("select key from mailvault.object")
         assert {key for (key,) in recorded} <= set(self._bucket.listing())
 
