@@ -87,6 +87,7 @@ class Outbox:
         self._pool = pool
         self._policy = policy
         self._position = Position(clock)
+        self._registration: dict[str, object] = {}
         self.worker_id = 0
 
     def _call(self, name: str, **parameters: object) -> list[tuple[Any, ...]]:
@@ -106,19 +107,22 @@ class Outbox:
         self, *, host: str, pid: int, concurrency: int, uploader: str, uploader_reason: str
     ) -> None:
         """Enter this worker into the list; its id goes with everything it does."""
+        self._registration = {
+            "host": host,
+            "pid": pid,
+            "concurrency": concurrency,
+            "uploader": uploader,
+            "uploader_reason": uploader_reason,
+        }
+        [(self.worker_id,)] = self._call("register", **self._registration)
+
+    def register_again(self) -> None:
+        """Enter this worker once more, under its id, into a list that lost it."""
         with self._pool.connection() as connection:
-            row = connection.execute(
-                query("queue", "register"),
-                {
-                    "host": host,
-                    "pid": pid,
-                    "concurrency": concurrency,
-                    "uploader": uploader,
-                    "uploader_reason": uploader_reason,
-                },
-            ).fetchone()
-            assert row is not None
-            self.worker_id = row[0]
+            connection.execute(
+                query("queue", "register_again"),
+                {"worker": self.worker_id, **self._registration},
+            )
 
     def claim(self, limit: int) -> list[Lease]:
         """Lease up to `limit` ready jobs: by priority, and then oldest first."""
@@ -138,12 +142,13 @@ class Outbox:
 
     def ack(self, done: Sequence[tuple[Lease, Sequence[StoredPart]]]) -> set[int]:
         """Record emails as stored; return the jobs of which the lease still stood."""
-        parts = [(lease.job_id, part) for lease, parts in done for part in parts]
+        # Each part with the place of its lease, which SQL counts from 1.
+        parts = [(place, part) for place, (_, parts) in enumerate(done, 1) for part in parts]
         return self._call_for_jobs(
             "ack",
             jobs=_array(lease.job_id for lease, _ in done),
             tokens=_array(lease.token for lease, _ in done),
-            part_jobs=[job for job, _ in parts],
+            part_leases=[place for place, _ in parts],
             kinds=[part.kind for _, part in parts],
             part_keys=[part.part_key for _, part in parts],
             object_keys=[part.stored.key for _, part in parts],
@@ -178,13 +183,22 @@ class Outbox:
             tokens=_array(lease.token for lease in leases),
         )
 
-    def release_strays(self, kept: Sequence[int]) -> set[int]:
-        """Give back all jobs that this worker holds, except these; return them."""
-        return self._call_for_jobs("release_strays", jobs=list(kept))
+    def release_strays(self, kept: Sequence[Lease]) -> set[int]:
+        """Give back all jobs that this worker holds, except by these leases; return them."""
+        return self._call_for_jobs(
+            "release_strays",
+            jobs=_array(lease.job_id for lease in kept),
+            tokens=_array(lease.token for lease in kept),
+        )
 
-    def heartbeat(self, state: str, in_flight: int, hold: Hold | None, *, renew: bool) -> None:
-        """Show that this worker lives, and how it is; `renew` its leases if it gets on."""
-        self._call(
+    def heartbeat(
+        self, state: str, in_flight: int, hold: Hold | None, *, renew: bool
+    ) -> int | None:
+        """Show that this worker lives, and how it is; `renew` its leases if it gets on.
+
+        Returns how many heartbeats of it the database knows of; None if it does not know it.
+        """
+        [(beats,)] = self._call(
             "heartbeat",
             state=state,
             in_flight=in_flight,
@@ -192,6 +206,8 @@ class Outbox:
             held_message=hold.message if hold else None,
             renewal=self._policy.timeout if renew else None,
         )
+        assert beats is None or isinstance(beats, int)
+        return beats
 
     def reap(self, stale: timedelta) -> int:
         """Take back the leases of workers not heard of for `stale`; return how many."""

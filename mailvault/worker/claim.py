@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -19,15 +20,29 @@ if TYPE_CHECKING:
 WARY = 120.0
 """Seconds after a claim without an answer in which PostgreSQL may still carry it out."""
 
+STRAYS = 60.0
+"""Seconds after which it looks for leases that nobody knows of, also where no answer was lost."""
+
+log = logging.getLogger(__name__)
+
 
 class Claimer:
-    """Repeats a claim until it is answered; what a lost answer was about is given back first."""
+    """Repeats a claim until it is answered, and gives back leases that nobody works on.
+
+    They are those of a claim whose answer was lost, and those that were settled in a transaction
+    that a failover lost, so that they are back. The worker's heart would renew them for ever.
+    """
 
     def __init__(self, outbox: Outbox, patience: Patience) -> None:
         self._outbox = outbox
         self._patience = patience
         self._largest: int | None = None
         self._wary_until = 0.0
+        self._look_at = time.monotonic() + STRAYS
+
+    def be_wary(self) -> None:
+        """Look for such leases at every claim for a while; from any thread."""
+        self._wary_until = time.monotonic() + WARY
 
     def claim(self, limit: int, kept: Callable[[], Iterable[Lease]]) -> list[Lease]:
         """Lease up to `limit` jobs; `kept` tells which leases are known of.
@@ -38,14 +53,17 @@ class Claimer:
         return self._patience.insist(lambda: self._try(limit, kept))
 
     def _try(self, limit: int, kept: Callable[[], Iterable[Lease]]) -> list[Lease]:
-        if time.monotonic() < self._wary_until:
-            # Nobody knows of these jobs, and this worker's heart would keep them leased.
-            self._outbox.release_strays([lease.job_id for lease in kept()])
+        now = time.monotonic()
+        if now < self._wary_until or now >= self._look_at:
+            strays = self._outbox.release_strays(list(kept()))
+            self._look_at = now + STRAYS
+            if strays:
+                log.warning("gave back %d jobs that were in nobody's hands", len(strays))
         size = min(limit, self._largest or limit)
         try:
             leases = self._outbox.claim(size)
         except psycopg.Error as error:
-            self._wary_until = time.monotonic() + WARY
+            self.be_wary()
             if diagnose(error).kind is Kind.DOUBTFUL:
                 self._largest = max(1, size // 2)
             raise

@@ -16,10 +16,8 @@ from mailvault.db import first_line
 from mailvault.faults import CONFLICT, diagnose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mailvault.queue.outbox import Outbox
-    from mailvault.worker.loop import VitalSigns
+    from mailvault.worker.loop import Loop
     from mailvault.worker.stop import Stop
 
 BEAT = 5.0
@@ -37,6 +35,8 @@ UPKEEP_AT_LEAST = 60.0
 CONFLICT_PAUSE = 0.5
 """Seconds, at the most, until a beat that lost against another transaction is tried again."""
 
+NOT_THE_SAME = "the database is not the one it was, and what it lost is done again"
+
 log = logging.getLogger(__name__)
 
 
@@ -49,14 +49,14 @@ class Heart:
     def __init__(
         self,
         outbox: Outbox,
-        vital_signs: Callable[[], VitalSigns],
+        loop: Loop,
         stop: Stop,
         changed: threading.Event,
         *,
         parent: int | None,
     ) -> None:
         self._outbox = outbox
-        self._vital_signs = vital_signs
+        self._loop = loop
         self._stop = stop
         self._parent = parent
         self._changed = changed
@@ -64,6 +64,7 @@ class Heart:
         self._missed_at = float("-inf")
         self._turns = -1
         self._upkeep_at = float("-inf")
+        self._beats = 0
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
 
     def start(self) -> None:
@@ -103,12 +104,25 @@ class Heart:
         return BEAT
 
     def _beat(self, *, renew: bool) -> None:
-        signs = self._vital_signs()
+        signs = self._loop.vital_signs()
         # A loop that hangs loses its leases at their deadline, although its heart beats.
         renew = renew and signs.turns != self._turns
         if renew:
             self._turns = signs.turns
-        self._outbox.heartbeat(signs.state, signs.in_hand, signs.hold, renew=renew)
+        self._compare(self._outbox.heartbeat(signs.state, signs.in_hand, signs.hold, renew=renew))
+
+    def _compare(self, beats: int | None) -> None:
+        """Notice a database that lost commits, as a standby did that took over too early."""
+        if beats is None:
+            log.error("%s: it does not know this worker, which enters itself again", NOT_THE_SAME)
+            self._outbox.register_again()
+        elif beats <= self._beats:
+            lost = self._beats + 1 - beats
+            log.error("%s: the last %d heartbeats of this worker are lost", NOT_THE_SAME, lost)
+        if beats is None or beats <= self._beats:
+            self._missed_at = time.monotonic()  # it lost those of the others, too
+            self._loop.be_wary()
+        self._beats = beats or 0
 
     def _upkeep(self) -> None:
         began = time.monotonic()

@@ -115,6 +115,10 @@ class Loop:
         state = "paused" if self._paused else "idle" if self._idle else "running"
         return VitalSigns("held" if hold else state, self._in_hand, hold, turns)
 
+    def be_wary(self) -> None:
+        """Look for leases that this worker holds without knowing; from any thread."""
+        self._claimer.be_wary()
+
     @property
     def _in_hand(self) -> int:
         return len(self._claimed) + self._jobs_uploading + len(self._settler.leases)
@@ -302,8 +306,7 @@ class Loop:
     def _end(self) -> None:
         self._uploader.close(abort=bool(self._uploading))
         self._collect(0)
-        unfinished = {job.lease.job_id: job.lease for job, _, _ in self._uploading.values()}
-        self._settler.give_back(unfinished.values())
+        self._settler.give_back({job.lease for job, _, _ in self._uploading.values()})
         self._settler.give_back(job.lease for job in self._claimed)
         self._settler.give_back(self._leased)
         self._settler.give_back_postponed()

@@ -118,7 +118,7 @@ def run_worker(
                 "worker %d: %d emails in flight, uploader %s (%s)",
                 outbox.worker_id, options.concurrency, opened.uploader.name, opened.reason,
             )  # fmt: skip
-            heart = Heart(outbox, loop.vital_signs, stop, changed, parent=parent)
+            heart = Heart(outbox, loop, stop, changed, parent=parent)
             heart.start()
             started = time.monotonic()
             try:
@@ -132,4 +132,9 @@ def run_worker(
             outbox.worker_id, settler.processed, settler.dead, seconds,
             100 * loop.seconds_waited_for_store / seconds, 100 * patience.seconds / seconds,
         )  # fmt: skip
+        if settler.adopted:
+            log.info(
+                "worker %d: %d objects were in the store already, from attempts without a record",
+                outbox.worker_id, settler.adopted,
+            )  # fmt: skip
         return WorkResult(settler.processed, settler.dead, settler.lost)

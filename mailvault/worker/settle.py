@@ -37,6 +37,7 @@ class Settler:
         processed: Jobs that were stored.
         dead: Jobs that failed for good.
         lost: Jobs whose lease was somebody else's by then, so that nothing was written for them.
+        adopted: Objects that were in the store already, from attempts that left no record.
         hold: Why PostgreSQL takes no record at all, if it does not.
     """
 
@@ -56,6 +57,7 @@ class Settler:
         self.processed = 0
         self.dead = 0
         self.lost = 0
+        self.adopted = 0
 
     @property
     def leases(self) -> list[Lease]:
@@ -114,14 +116,7 @@ class Settler:
             raise first
 
     def _ack_done(self) -> None:
-        while self._done:
-            # A job whose lease was lost may have come back to this very worker: it is then here
-            # twice, one statement takes each job once, and their tokens tell which lease stands.
-            once = {job.lease.job_id: job for job in self._done}
-            self._done = [job for job in self._done if once[job.lease.job_id] is not job]
-            self._ack(list(once.values()))
-
-    def _ack(self, done: list[Job]) -> None:
+        done, self._done = self._done, []
         left = {job.lease for job in done}
         before = self.processed
 
@@ -132,6 +127,8 @@ class Settler:
             self._note_ended([job.lease for job in jobs], kept)
             for job in jobs:
                 left.remove(job.lease)
+                if job.lease.job_id in kept:
+                    self.adopted += sum(not part.stored.created for part in job.stored)
                 self._suspects.pop(job.lease.job_id, None)
 
         try:
@@ -175,8 +172,7 @@ class Settler:
                 for lease, failure in items
             )
             self._note_ended([lease for lease, _ in items], kept)
-            for lease, _ in items:
-                left.remove(lease)
+            left.difference_update(lease for lease, _ in items)
 
         try:
             refused = self._divider.write(failed, nack)

@@ -77,7 +77,7 @@ select
     w.uploader_reason, w.held_reason, w.held_message, w.held_since
 from mailvault.workers as w
 where w.state not in ('stopped', 'lost')
-order by w.worker;
+order by w.started_at, w.worker;
 
 -- name: reasons
 -- Dead letters by reason, with the oldest of each as its example.

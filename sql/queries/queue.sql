@@ -3,6 +3,14 @@ insert into mailvault.worker (host, pid, concurrency, uploader, uploader_reason)
 values (%(host)s, %(pid)s, %(concurrency)s, %(uploader)s, %(uploader_reason)s)
 returning id;
 
+-- name: register_again
+-- The database lost the row; the worker's leases and the log name this id.
+insert into mailvault.worker (id, host, pid, concurrency, uploader, uploader_reason)
+values (
+    %(worker)s, %(host)s, %(pid)s, %(concurrency)s, %(uploader)s, %(uploader_reason)s
+)
+on conflict (id) do nothing;
+
 -- name: claim
 select job_id, token::text, email_key, attempt, priority
 from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s, %(after)s);
@@ -10,7 +18,7 @@ from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s, %(after)s);
 -- name: ack
 select mailvault.ack(
     %(jobs)s::bigint[], %(tokens)s::uuid[],
-    %(part_jobs)s, %(kinds)s, %(part_keys)s, %(object_keys)s,
+    %(part_leases)s, %(kinds)s, %(part_keys)s, %(object_keys)s,
     %(sizes)s, %(sha256s)s, %(etags)s, %(content_types)s
 );
 
@@ -24,10 +32,15 @@ select mailvault.nack(
 select mailvault.release(%(worker)s, %(jobs)s::bigint[], %(tokens)s::uuid[]);
 
 -- name: release_strays
--- Gives back what this worker holds without knowing: the answer to its claim was lost.
+-- Gives back what this worker holds without knowing.
 select mailvault.release(%(worker)s, array_agg(l.job_id), array_agg(l.token))
 from mailvault.lease as l
-where l.worker_id = %(worker)s and l.job_id <> all(%(jobs)s::bigint[]);
+where
+    l.worker_id = %(worker)s
+    and (l.job_id, l.token) not in (
+        select held.job_id, held.token
+        from unnest(%(jobs)s::bigint[], %(tokens)s::uuid[]) as held (job_id, token)
+    );
 
 -- name: heartbeat
 select mailvault.heartbeat(

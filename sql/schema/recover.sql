@@ -8,7 +8,7 @@ create function mailvault.heartbeat(
     p_held_message text default null,
     p_renewal interval default null
 )
-returns void
+returns bigint
 language sql
 as $$
 update mailvault.worker as w set
@@ -17,7 +17,8 @@ update mailvault.worker as w set
     held_reason = p_held_reason,
     held_message = p_held_message,
     held_since = case when p_state = 'held' then coalesce(w.held_since, now()) end,
-    heartbeat_at = now()
+    heartbeat_at = now(),
+    beats = w.beats + 1
 where w.id = p_worker;
 
 -- A worker that goes on keeps its leases, however long its uploads take; one that says nothing of a
@@ -35,10 +36,13 @@ from mailvault.tally as t
 group by t.batch_id
 having max(t.changed_at) > now() - interval '1 minute'
 on conflict (batch_id, sampled_at) do nothing;
+
+select w.beats from mailvault.worker as w where w.id = p_worker;
 $$;
 
 comment on function mailvault.heartbeat is
-'Tells that a worker lives and how it is, renews its leases, and samples the tallies.';
+'Tells that a worker lives and how it is, renews its leases, and samples the tallies; returns its '
+'heartbeats so far, or NULL for a worker that is not known.';
 
 create function mailvault.fold(p_limit integer default 10000)
 returns void
@@ -97,12 +101,16 @@ begin
     where w.state not in ('stopped', 'lost') and w.heartbeat_at < now() - p_stale;
 
     -- The condition stands in the statement that deletes: a lease that was settled or claimed
-    -- anew since it was looked at is another row. SKIP LOCKED passes by what is being settled.
+    -- anew since it was looked at is another row. SKIP LOCKED passes by what is being settled. A
+    -- worker whose row was lost in a failover has the time to enter itself again.
     with orphan as materialized (
         select l.job_id, l.token, l.deadline_at <= now() as late
         from mailvault.lease as l
         left join mailvault.worker as w on l.worker_id = w.id
-        where l.deadline_at <= now() or w.id is null or w.state in ('stopped', 'lost')
+        where
+            l.deadline_at <= now()
+            or w.state in ('stopped', 'lost')
+            or (w.id is null and l.leased_at < now() - p_stale)
         order by l.job_id
         limit p_limit
         for update of l skip locked

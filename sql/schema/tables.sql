@@ -249,7 +249,7 @@ comment on column mailvault.sample.dead is 'Dead letters by then.';
 comment on column mailvault.sample.bytes is 'Bytes stored by then.';
 
 create table mailvault.worker (
-    id bigint generated always as identity primary key,
+    id bigint primary key default floor(random() * 1e12)::bigint,
     host text not null,
     pid integer not null,
     concurrency integer not null check (concurrency > 0),
@@ -263,11 +263,13 @@ create table mailvault.worker (
     in_flight integer not null default 0,
     started_at timestamptz not null default now(),
     heartbeat_at timestamptz not null default now(),
+    beats bigint not null default 0,
     check ((state = 'held') = (held_since is not null))
 ) with (fillfactor = 50);
 
 comment on table mailvault.worker is 'One row per worker process; its heartbeat keeps its leases.';
-comment on column mailvault.worker.id is 'Given at start.';
+comment on column mailvault.worker.id is
+'Given at start; random, since a failover can reissue a sequence.';
 comment on column mailvault.worker.host is 'The machine.';
 comment on column mailvault.worker.pid is 'The process there.';
 comment on column mailvault.worker.concurrency is 'Emails it has in flight at the most.';
@@ -281,6 +283,8 @@ comment on column mailvault.worker.held_since is 'Since when it is held.';
 comment on column mailvault.worker.in_flight is 'Jobs it had at its last heartbeat.';
 comment on column mailvault.worker.started_at is 'When it started.';
 comment on column mailvault.worker.heartbeat_at is 'When it was last heard of.';
+comment on column mailvault.worker.beats is
+'Its heartbeats so far; fewer than it knows of means that the database lost commits.';
 
 create table mailvault.control (
     only_row boolean primary key default true check (only_row),

@@ -124,11 +124,14 @@ REAP = "select mailvault.reap('20 seconds', 3, 64) from mailvault.claim(1, 64, '
 BEAT = "select mailvault.heartbeat(1, 'running', 1, p_renewal => '1 hour')"
 ACK = """
 select mailvault.ack(
-    array_agg(c.job_id), array_agg(c.token), array_agg(c.job_id), array_agg('body'::text),
-    array_agg(c.email_key), array_agg('emails/' || c.email_key), array_agg(1::bigint),
-    array_agg(sha256('x')), array_agg('etag'::text), array_agg('text/html'::text)
+    array_agg(c.job_id), array_agg(c.token), array_agg(c.place::integer),
+    array_agg('body'::text), array_agg(c.email_key), array_agg('emails/' || c.email_key),
+    array_agg(1::bigint), array_agg(sha256('x')), array_agg('etag'::text),
+    array_agg('text/html'::text)
 )
-from mailvault.claim(1, 64, '1 minute') as c
+from
+    mailvault.claim(1, 64, '1 minute')
+    with ordinality as c (job_id, token, email_key, attempt, priority, place)
 """
 NACK = """
 select mailvault.nack(

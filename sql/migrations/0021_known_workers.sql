@@ -1,0 +1,151 @@
+-- A worker is known for sure, whatever commits a failover lost: its id is not reissued, it notices
+-- that its row or its last heartbeats are gone, and has the time to enter itself again.
+
+alter table mailvault.worker alter column id drop identity;
+alter table mailvault.worker alter column id set default floor(random() * 1e12)::bigint;
+alter table mailvault.worker add column beats bigint not null default 0;
+
+comment on column mailvault.worker.id is
+'Given at start; random, since a failover can reissue a sequence.';
+comment on column mailvault.worker.beats is
+'Its heartbeats so far; fewer than it knows of means that the database lost commits.';
+
+drop function mailvault.heartbeat(bigint, text, integer, text, text, interval);
+
+create function mailvault.heartbeat(
+    p_worker bigint,
+    p_state text,
+    p_in_flight integer,
+    p_held_reason text default null,
+    p_held_message text default null,
+    p_renewal interval default null
+)
+returns bigint
+language sql
+as $$
+update mailvault.worker as w set
+    state = p_state,
+    in_flight = p_in_flight,
+    held_reason = p_held_reason,
+    held_message = p_held_message,
+    held_since = case when p_state = 'held' then coalesce(w.held_since, now()) end,
+    heartbeat_at = now(),
+    beats = w.beats + 1
+where w.id = p_worker;
+
+-- A worker that goes on keeps its leases, however long its uploads take; one that says nothing of a
+-- renewal keeps them to their deadline. Seldom, since each renewal leaves a dead row.
+update mailvault.lease as l set deadline_at = now() + p_renewal
+where l.worker_id = p_worker and l.deadline_at < now() + p_renewal / 2;
+
+-- All workers sample; the first of every five seconds wins.
+insert into mailvault.sample (batch_id, sampled_at, processed, dead, bytes)
+select
+    t.batch_id,
+    date_bin('5 seconds', now(), timestamptz '2000-01-01 00:00:00+00'),
+    sum(t.processed), sum(t.dead), sum(t.bytes)
+from mailvault.tally as t
+group by t.batch_id
+having max(t.changed_at) > now() - interval '1 minute'
+on conflict (batch_id, sampled_at) do nothing;
+
+select w.beats from mailvault.worker as w where w.id = p_worker;
+$$;
+
+comment on function mailvault.heartbeat is
+'Tells that a worker lives and how it is, renews its leases, and samples the tallies; returns its '
+'heartbeats so far, or NULL for a worker that is not known.';
+
+create or replace function mailvault.reap(
+    p_stale interval default '20 seconds',
+    p_max_attempts integer default 3,
+    p_limit integer default 1000
+)
+returns bigint
+language plpgsql
+set lock_timeout = '2s'
+as $$
+declare
+    v_jobs bigint[];
+    v_batches bigint[];
+    v_attempts integer[];
+    v_messages text[];
+    v_cancelled bigint[];
+    v_reaped bigint;
+begin
+    -- A worker that lives but was slow to say so takes its row back with its next heartbeat.
+    update mailvault.worker as w
+    set state = 'lost', held_reason = null, held_message = null, held_since = null
+    where w.state not in ('stopped', 'lost') and w.heartbeat_at < now() - p_stale;
+
+    -- The condition stands in the statement that deletes: a lease that was settled or claimed
+    -- anew since it was looked at is another row. SKIP LOCKED passes by what is being settled. A
+    -- worker whose row was lost in a failover has the time to enter itself again.
+    with orphan as materialized (
+        select l.job_id, l.token, l.deadline_at <= now() as late
+        from mailvault.lease as l
+        left join mailvault.worker as w on l.worker_id = w.id
+        where
+            l.deadline_at <= now()
+            or w.state in ('stopped', 'lost')
+            or (w.id is null and l.leased_at < now() - p_stale)
+        order by l.job_id
+        limit p_limit
+        for update of l skip locked
+    ),
+
+    gone as (
+        delete from mailvault.lease as l
+        using orphan
+        where l.job_id = orphan.job_id and l.token = orphan.token
+        returning
+            l.job_id, l.batch_id, l.attempts, l.worker_id, l.cancelled,
+            l.attempts < p_max_attempts as again,
+            case when orphan.late then 'timeout' else 'worker_lost' end as reason,
+            case
+                when orphan.late then 'worker ' || l.worker_id || ' got no further with it'
+                else 'worker ' || l.worker_id || ' ended without giving the job back'
+            end as message
+    ),
+
+    noted as (
+        insert into mailvault.failure (job_id, attempt, reason, message, worker_id)
+        select gone.job_id, gone.attempts, gone.reason, gone.message, gone.worker_id from gone
+    ),
+
+    placed as (
+        insert into mailvault.outbox (priority, job_id, batch_id, attempts)
+        select
+            (select j.priority from mailvault.job as j where j.id = gone.job_id),
+            gone.job_id, gone.batch_id, gone.attempts
+        from gone
+        where gone.again and not gone.cancelled
+    ),
+
+    buried as (
+        insert into mailvault.dead_letter (job_id, batch_id, attempts, reason, message)
+        select gone.job_id, gone.batch_id, gone.attempts, gone.reason, gone.message
+        from gone
+        where not gone.again
+    )
+
+    select
+        count(*),
+        array_agg(gone.job_id) filter (where not gone.again),
+        array_agg(gone.batch_id) filter (where not gone.again),
+        array_agg(gone.attempts) filter (where not gone.again),
+        array_agg(gone.message) filter (where not gone.again),
+        array_agg(gone.job_id) filter (where gone.again and gone.cancelled)
+    into v_reaped, v_jobs, v_batches, v_attempts, v_messages, v_cancelled
+    from gone;
+
+    perform mailvault.mark_emails(v_jobs, false, v_attempts, v_messages);
+
+    perform mailvault.count_up(d.batch_id, p_dead => count(*))
+    from unnest(v_batches) as d (batch_id)
+    group by d.batch_id;
+    perform mailvault.discard(v_cancelled);
+
+    return v_reaped;
+end
+$$;
