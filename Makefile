@@ -53,6 +53,7 @@ test-slow: $(EXTENSION) ## Run the tests that take minutes
 .PHONY: fault
 fault: $(EXTENSION) ## Run mail through faults, by seed number: SEEDS=1-500, or SEEDS=17 to replay one
 	@$(BIN)/python -m tests.fault.seeds $(SEEDS)
+
 .PHONY: kill-everywhere
 kill-everywhere: $(EXTENSION) ## Kill a worker before and after each of its system calls in turn
 	$(BIN)/python -W ignore -m tests.kills.everywhere --uploader $(or $(UPLOADER),rust)
