@@ -79,7 +79,7 @@ class Application:
         return {"DATABASE_URL": self.dsn, "MIGRATION_FILES_ROOT": str(self.files_root)}
 
     def reconcile(self) -> None:
-        """Make sure that the counts are those of the tables, and every job is in one place."""
+        """Make sure that the counts are those of the tables, and each job is in one place."""
         counted = self.all(
             "select batch, dispatched, processed, failed, delayed, leased, ready "
             "from mailvault.progress order by batch"
@@ -103,7 +103,8 @@ class Application:
                 select job_id from mailvault.outbox union all select job_id from mailvault.delayed
                 union all select job_id from mailvault.lease
                 union all select job_id from mailvault.dead_letter
-            ) as place group by job_id having count(*) > 1
+            ) as place left join mailvault.job as j on j.id = place.job_id
+            group by job_id having count(*) > 1 or count(j.id) = 0
         """)
         assert places == []
         tallied = self.one("select coalesce(sum(parts), 0) from mailvault.tally")
