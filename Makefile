@@ -62,6 +62,14 @@ kill-everywhere: $(EXTENSION) ## Kill a worker before and after each of its syst
 failover: $(EXTENSION) ## Fail over N times to a standby that missed commits
 	$(BIN)/python -W ignore -m tests.fault.failover -n $(or $(N),20)
 
+.PHONY: prove
+prove: $(EXTENSION) ## Compare 100,000 histories of the queue with its model (hours)
+	MODEL_HISTORIES=100000 $(PYTEST) tests/model
+
+.PHONY: planted
+planted: $(EXTENSION) ## Plant bugs, and see that the tests catch each
+	$(BIN)/python -W ignore -m tests.planted
+
 .PHONY: check
 check: $(EXTENSION) ## Lint, types, layers, spelling
 	$(BIN)/ruff check $(PYTHON_CODE)

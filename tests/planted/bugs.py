@@ -1,0 +1,338 @@
+"""The bugs: each is one change of one file, and the test that is meant to catch it.
+
+A change of `sql/schema/` is planted as a migration after all others.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+CLAIM = "sql/schema/claim.sql"
+ENQUEUE = "sql/schema/enqueue.sql"
+RECOVER = "sql/schema/recover.sql"
+SETTLE = "sql/schema/settle.sql"
+
+MODEL = "tests/model/test_histories.py"
+QUEUE = "tests/integration/test_queue.py::"
+CONTENTION = "tests/integration/test_contention.py::"
+TEST_ENQUEUE = "tests/integration/test_enqueue.py::"
+TEST_CONTROL = "tests/integration/test_control.py::"
+LOST_LEASE = QUEUE + "test_an_ack_after_the_lease_was_lost_writes_nothing"
+ALL_ATTEMPTS = QUEUE + "test_a_failed_attempt_is_tried_again_until_there_are_no_more"
+CRASH = QUEUE + "test_a_crash_counts_as_an_attempt"
+DELAY = QUEUE + "test_a_failure_waits_for_its_delay"
+RECORDS = QUEUE + "test_an_ack_records_everything_at_once"
+TWO_DIGESTS = QUEUE + "test_an_object_is_not_recorded_with_two_digests"
+GONE_ON = TEST_ENQUEUE + "test_an_interrupted_batch_goes_on_where_it_was"
+OTHER_CONTENT = "tests/s3/test_conformance.py::test_other_content_is_never_overwritten"
+POSITION = "tests/unit/test_position.py::"
+
+
+class Bug(NamedTuple):
+    """What somebody might have written, and did not."""
+
+    name: str
+    file: str
+    text: str
+    planted: str
+    test: str
+
+
+BUGS = (
+    Bug(
+        "ack without the fence",
+        SETTLE,
+        """held (job_id, token)
+        where l.job_id = held.job_id and l.token = held.token
+        returning l.job_id, l.batch_id, l.attempts
+""",
+        """held (job_id, token)
+        where l.job_id = held.job_id
+        returning l.job_id, l.batch_id, l.attempts
+""",
+        LOST_LEASE,
+    ),
+    Bug(
+        "nack without the fence",
+        SETTLE,
+        """held (job_id, token, reason, message, retryable)
+        where l.job_id = held.job_id and l.token = held.token
+""",
+        """held (job_id, token, reason, message, retryable)
+        where l.job_id = held.job_id
+""",
+        LOST_LEASE,
+    ),
+    Bug(
+        "release without the fence",
+        SETTLE,
+        "l.token = held.token and l.worker_id = p_worker",
+        "l.worker_id = p_worker",
+        CONTENTION + "test_a_late_release_does_not_give_back_what_was_claimed_again",
+    ),
+    Bug(
+        "a lost lease is written to the ledger all the same",
+        SETTLE,
+        "        where p.job_id = any(v_jobs)\n        order by p.object_key\n",
+        "        order by p.object_key\n",
+        LOST_LEASE,
+    ),
+    Bug(
+        "tokens from a sequence, which a failover reissues",
+        CLAIM,
+        "v_token uuid := gen_random_uuid()",
+        "v_token uuid := lpad(nextval('mailvault.failure_id_seq')::text, 32, '0')::uuid",
+        MODEL,
+    ),
+    Bug(
+        "the worker's clock instead of the database's",
+        "mailvault/queue/outbox.py",
+        '"reap", stale=stale,',
+        '"reap", stale=stale + timedelta(seconds=time.time() % 1),',
+        "tests/unit/test_clock.py",
+    ),
+    Bug(
+        "one attempt too many after failures",
+        SETTLE,
+        "held.retryable and l.attempts < p_max_attempts as again",
+        "held.retryable and l.attempts <= p_max_attempts as again",
+        ALL_ATTEMPTS,
+    ),
+    Bug(
+        "one attempt too many after crashes: a poison job",
+        RECOVER,
+        "l.attempts < p_max_attempts as again",
+        "l.attempts <= p_max_attempts as again",
+        CRASH,
+    ),
+    Bug(
+        "attempts counted at the failure, not at the claim",
+        CLAIM,
+        "taken.batch_id, taken.attempts + 1, v_token",
+        "taken.batch_id, greatest(taken.attempts, 1), v_token",
+        CRASH,
+    ),
+    Bug(
+        "release counts the attempt",
+        SETTLE,
+        "gone.job_id, gone.batch_id, gone.attempts - 1",
+        "gone.job_id, gone.batch_id, gone.attempts",
+        QUEUE + "test_giving_back_counts_no_attempt",
+    ),
+    Bug(
+        "another attempt at once",
+        SETTLE,
+        "now() + p_delay * random() * power(2, least(gone.attempts, 20) - 1)",
+        "now()",
+        DELAY,
+    ),
+    Bug(
+        "a delay without jitter",
+        SETTLE,
+        "p_delay * random() *",
+        "p_delay *",
+        CONTENTION + "test_those_that_failed_together_do_not_return_together",
+    ),
+    Bug(
+        "a delay beyond its bound",
+        SETTLE,
+        "least(gone.attempts, 20) - 1)",
+        "least(gone.attempts, 20) + 1)",
+        MODEL,
+    ),
+    Bug(
+        "a delayed job is promoted before its time",
+        CLAIM,
+        "where d.due_at <= now()",
+        "where d.due_at is not null",
+        DELAY,
+    ),
+    Bug(
+        "a dead letter without its failure",
+        SETTLE,
+        "gone.message, p_worker from gone\n",
+        "gone.message, p_worker from gone where gone.again\n",
+        ALL_ATTEMPTS,
+    ),
+    Bug(
+        "the tally of stored emails is written twice",
+        SETTLE,
+        "p_processed => count(*),",
+        "p_processed => 2 * count(*),",
+        RECORDS,
+    ),
+    Bug(
+        "the reaper does not count its dead letters",
+        RECOVER,
+        "d.batch_id, p_dead => count(*))",
+        "d.batch_id, p_dead => 0)",
+        CRASH,
+    ),
+    Bug(
+        "the reaper waits for whoever is settling",
+        RECOVER,
+        "for update of l skip locked",
+        "for update of l",
+        CONTENTION + "test_the_reaper_passes_by_what_is_being_settled",
+    ),
+    Bug(
+        "the reaper knows no deadline",
+        RECOVER,
+        "where l.deadline_at <= now() or w.id is null",
+        "where w.id is null",
+        QUEUE + "test_a_lease_past_its_deadline_is_taken_back",
+    ),
+    Bug(
+        "a claim waits for another claim",
+        CLAIM,
+        """            limit p_limit - cardinality(v_picked)
+            for update skip locked
+""",
+        """            limit p_limit - cardinality(v_picked)
+            for update
+""",
+        MODEL,
+    ),
+    Bug(
+        "a claim leaves the job in the outbox",
+        CLAIM,
+        """        delete from mailvault.outbox as o
+        where o.ctid = any(v_picked)
+        returning o.job_id, o.batch_id, o.attempts, o.priority
+""",
+        """        select o.job_id, o.batch_id, o.attempts, o.priority
+        from mailvault.outbox as o
+        where o.ctid = any(v_picked)
+""",
+        RECORDS,
+    ),
+    Bug(
+        "a claim while all is paused",
+        CLAIM,
+        "where c.paused_at is not null",
+        "where c.paused_at > now()",
+        TEST_CONTROL + "test_nothing_is_claimed_while_paused",
+    ),
+    Bug(
+        "a cancelled job comes back from a lease",
+        SETTLE,
+        """            gone.job_id, gone.batch_id, gone.attempts - 1
+        from gone
+        where not gone.cancelled
+""",
+        """            gone.job_id, gone.batch_id, gone.attempts - 1
+        from gone
+""",
+        TEST_CONTROL + "test_cancelled_jobs_are_forgotten_wherever_they_are",
+    ),
+    Bug(
+        "the position moves past what was seen",
+        "mailvault/queue/position.py",
+        "max(self._after[priority], job_id)",
+        "max(self._after[priority], job_id + 1)",
+        POSITION + "test_a_claim_begins_after_the_last_job_seen",
+    ),
+    Bug(
+        "a worker never sweeps behind its position",
+        "mailvault/queue/position.py",
+        "return None if self._sweeping else list(self._after)",
+        "return list(self._after)",
+        MODEL,
+    ),
+    Bug(
+        "retry keeps the attempts that it should reset",
+        RECOVER,
+        "case when p_reset then 0 else gone.attempts end",
+        "gone.attempts",
+        QUEUE + "test_retry_sends_dead_letters_back",
+    ),
+    Bug(
+        "retry wakes nobody",
+        RECOVER,
+        "    perform mailvault.wake();\n",
+        "",
+        CONTENTION + "test_a_retry_tells_idle_workers",
+    ),
+    Bug(
+        "enqueue wakes nobody",
+        ENQUEUE,
+        "        notify mailvault;\n",
+        "        null;\n",
+        TEST_ENQUEUE + "test_idle_workers_are_told",
+    ),
+    Bug(
+        "a heartbeat renews the leases of others",
+        RECOVER,
+        "where l.worker_id = p_worker and l.deadline_at",
+        "where l.deadline_at",
+        MODEL,
+    ),
+    Bug(
+        "an object in the ledger is overwritten",
+        SETTLE,
+        "on conflict (key) do nothing",
+        "on conflict (key) do update set sha256 = excluded.sha256",
+        TWO_DIGESTS,
+    ),
+    Bug(
+        "the ledger's digest is not compared",
+        SETTLE,
+        "and p.sha256 <> (select",
+        "and false and p.sha256 <> (select",
+        TWO_DIGESTS,
+    ),
+    Bug(
+        "two batches dispatch one email",
+        ENQUEUE,
+        "            when unique_violation then\n",
+        "            when check_violation then\n",
+        CONTENTION + "test_two_batches_dispatch_an_email_once",
+    ),
+    Bug(
+        "the saved position runs ahead of what is dispatched",
+        ENQUEUE,
+        "coalesce(v_keys[v_found], b.position)",
+        "(select mailvault.source_text(max(e.key)) from mailvault.source_email as e)",
+        GONE_ON,
+    ),
+    Bug(
+        "a drain ends before what is delayed",
+        "sql/queries/queue.sql",
+        "    and not exists (select from mailvault.delayed)\n",
+        "",
+        DELAY,
+    ),
+    Bug(
+        "an ack before the last part is stored",
+        "mailvault/worker/job.py",
+        "len(self.stored) + len(self.errors) >= len(self.parts)",
+        "len(self.stored) + len(self.errors) >= min(1, len(self.parts))",
+        "tests/unit/test_job.py",
+    ),
+    Bug(
+        "the breaker counts faults of the system",
+        "mailvault/worker/breaker.py",
+        "            if error.systemic:\n",
+        "            if error.systemic and not error.retryable:\n",
+        "tests/unit/test_breaker.py",
+    ),
+    Bug(
+        "a 412 of the store is taken for success",
+        "mailvault/store/boto_object.py",
+        "            holder = target.compare(key, content.size, digest)\n"
+        "            if holder is not None:\n"
+        "                return placing.stored(holder.etag, created=False) "
+        "if holder.same else None\n",
+        "            holder = target.compare(key, content.size, digest)\n"
+        "            if holder is not None:\n"
+        "                return placing.stored(holder.etag, created=False)\n",
+        OTHER_CONTENT,
+    ),
+    Bug(
+        "what holds the key is compared by size alone",
+        "mailvault/store/boto_target.py",
+        "same=hasher.digest() == digest",
+        "same=True",
+        OTHER_CONTENT,
+    ),
+)
