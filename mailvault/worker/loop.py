@@ -199,7 +199,7 @@ class Loop:
             return
         if not self._idle:
             # A claim that something on the way did twice leased jobs that nobody was told of.
-            kept = [lease.job_id for lease in self._leases_in_hand()]
+            kept = list(self._leases_in_hand())
             self._patience.insist(lambda: self._outbox.release_strays(kept))
         self._set_idle(True)
         self._patience.insist(lambda: self._outbox.wait_for_work(POLL, self._stop.requested))

@@ -257,7 +257,7 @@ class History(Steps):
         kept, worker = [lease.job_id for lease in client.hands], client.outbox.worker_id
         answer = self.do(
             lambda _: self.reference.release(self.reference.strays(worker, kept)),
-            lambda: client.outbox.release_strays(kept),
+            lambda: client.outbox.release_strays(client.hands),
         )
         self.marks["strays"] += len(answer)
 
