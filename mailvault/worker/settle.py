@@ -191,7 +191,8 @@ class Settler:
             self._note_ended(released, kept)
 
     def _note_ended(self, leases: list[Lease], kept: set[int]) -> None:
+        # Not counted one by one: a job that was lost and claimed again may be among them twice.
+        self.lost += len(leases) - len(kept)
         for lease in leases:
             if lease.job_id not in kept:
-                self.lost += 1
                 log.warning("job %d: its lease is not ours any more", lease.job_id)

@@ -42,13 +42,11 @@ BUGS = (
     Bug(
         "ack without the fence",
         SETTLE,
-        """held (job_id, token)
+        """held (job_id, token, place)
         where l.job_id = held.job_id and l.token = held.token
-        returning l.job_id, l.batch_id, l.attempts
 """,
-        """held (job_id, token)
+        """held (job_id, token, place)
         where l.job_id = held.job_id
-        returning l.job_id, l.batch_id, l.attempts
 """,
         LOST_LEASE,
     ),
@@ -73,7 +71,7 @@ BUGS = (
     Bug(
         "a lost lease is written to the ledger all the same",
         SETTLE,
-        "        where p.job_id = any(v_jobs)\n        order by p.object_key\n",
+        "        where p.lease = any(v_leases)\n        order by p.object_key\n",
         "        order by p.object_key\n",
         LOST_LEASE,
     ),
@@ -178,8 +176,9 @@ BUGS = (
     Bug(
         "the reaper knows no deadline",
         RECOVER,
-        "where l.deadline_at <= now() or w.id is null",
-        "where w.id is null",
+        """            l.deadline_at <= now()
+            or """,
+        "            ",
         QUEUE + "test_a_lease_past_its_deadline_is_taken_back",
     ),
     Bug(
