@@ -90,6 +90,11 @@ class Workers:
             process.stdin.write(b"\n")
             process.stdin.flush()
 
+    @property
+    def alive(self) -> bool:
+        """Whether none has ended."""
+        return all(process.poll() is None for process in self._processes)
+
     def cpu(self) -> float:
         """CPU seconds of all so far; 0 of one that has ended before it was asked."""
         return sum(sum(account.cpu_times()[:2]) for account in self._accounts)

@@ -61,12 +61,12 @@ def _drain(
                 old.execute("select count(*) from mailvault.batch")
             workers.start()
             time.sleep(seconds)
+            if not workers.alive:
+                raise click.ClickException("the backlog was drained too early: --jobs")
     finally:
         workers.end()
     notes = workers.marks()
     start = min(worker[0][0] for worker in notes)
-    if any(worker[-1][0] < start + 0.98 * seconds for worker in notes):
-        raise click.ClickException("the backlog was drained too early: --jobs")
     whole, last = (
         sum(
             count_at(worker, start + seconds) - count_at(worker, start + since * seconds)
