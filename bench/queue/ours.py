@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from bench.queue.marks import Marks
 from mailvault.config import Settings
-from mailvault.db import connect, open_pool, sql_directory
+from mailvault.db import Pool, connect, sql_directory
 from mailvault.migrate import migrate
 from mailvault.queue.batches import Batches, Selection
 from mailvault.queue.outbox import Outbox, RetryPolicy
@@ -76,10 +76,9 @@ def prepare(dsn: str, jobs: int, *, write_back: bool = False) -> None:
 
 
 def open_outbox(dsn: str, *, concurrency: int) -> Outbox:
-    """Return the queue as a worker sees it, with a second connection for its heart."""
-    pool = open_pool(_settings(dsn), size=2)
+    """Return the queue as a worker sees it."""
     policy = RetryPolicy(3, delay=timedelta(seconds=60), timeout=timedelta(seconds=300))
-    outbox = Outbox(pool, policy)
+    outbox = Outbox(Pool(dsn), policy)
     outbox.register(
         host="bench", pid=os.getpid(), concurrency=concurrency, uploader="none",
         uploader_reason="no-op",
