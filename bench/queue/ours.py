@@ -86,23 +86,31 @@ def open_outbox(dsn: str, *, concurrency: int) -> Outbox:
     return outbox
 
 
+class NoOp:
+    """Does nothing with what it claims, and says so to its heart."""
+
+    def __init__(self, group: int) -> None:
+        self._group = group
+        self.turns = 0
+
+    def vital_signs(self) -> VitalSigns:
+        return VitalSigns("running", self._group, None, self.turns)
+
+    def be_wary(self) -> None:
+        """Nothing is claimed behind its back."""
+
+
 def work(dsn: str, group: int) -> None:
     """End all jobs, so many at once."""
     outbox = open_outbox(dsn, concurrency=group)
     marks = Marks()
-    turns = 0
-    heart = Heart(
-        outbox,
-        lambda: VitalSigns("running", group, None, turns),
-        Stop(),
-        threading.Event(),
-        parent=None,
-    )
+    worker = NoOp(group)
+    heart = Heart(outbox, worker, Stop(), threading.Event(), parent=None)
     marks.wait_for_start()
     heart.start()
     while leases := outbox.claim(group):
         marks.done(len(outbox.ack([(lease, ()) for lease in leases])))
-        turns += 1
+        worker.turns += 1
     marks.end()
     heart.end("stopped")
 

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import psycopg
 
@@ -17,7 +17,7 @@ from mailvault.faults import CONFLICT, diagnose
 
 if TYPE_CHECKING:
     from mailvault.queue.outbox import Outbox
-    from mailvault.worker.loop import Loop
+    from mailvault.worker.loop import VitalSigns
     from mailvault.worker.stop import Stop
 
 BEAT = 5.0
@@ -40,6 +40,16 @@ NOT_THE_SAME = "the database is not the one it was, and what it lost is done aga
 log = logging.getLogger(__name__)
 
 
+class Living(Protocol):
+    """What has a heart: the worker's loop."""
+
+    def vital_signs(self) -> VitalSigns:
+        """Return how it is; from any thread."""
+
+    def be_wary(self) -> None:
+        """Look for leases that nobody works on; from any thread."""
+
+
 class Heart:
     """A thread that tells how the worker is, and takes back what lost workers left behind.
 
@@ -49,7 +59,7 @@ class Heart:
     def __init__(
         self,
         outbox: Outbox,
-        loop: Loop,
+        loop: Living,
         stop: Stop,
         changed: threading.Event,
         *,
