@@ -116,7 +116,15 @@ class Settler:
             raise first
 
     def _ack_done(self) -> None:
-        done, self._done = self._done, []
+        while self._done:
+            # A job whose lease was lost may have come back to this very worker, or a failover that
+            # lost commits gave its id to another: it is then here twice, and in one statement the
+            # answer would not tell which of the two leases stood.
+            once = {job.lease.job_id: job for job in self._done}
+            self._done = [job for job in self._done if once[job.lease.job_id] is not job]
+            self._ack(list(once.values()))
+
+    def _ack(self, done: list[Job]) -> None:
         left = {job.lease for job in done}
         before = self.processed
 
