@@ -35,10 +35,22 @@ AT_WORK = {
     "queue.unlisten", "source.describe", "source.read", "source.read_slice",
 }  # fmt: skip
 
+AFTER_A_FAILOVER = {"register_again"}
+"""Said to a database that does not know the worker; tests/integration/test_another_timeline.py."""
+
 OPERATORS = {"pause", "resume", "paused", "resolve_table", "columns", "server_encoding"}
 """Said by commands, not by a worker."""
 
 SITES = sorted(AT_START | WHILE_STOPPING | AT_WORK)
+
+QUICK = {("queue.claim", Fault.TWICE), ("queue.claim", Fault.LOST), ("queue.ack", Fault.LOST)}
+"""Run with every change; the others are slow tests."""
+
+CASES = [
+    pytest.param(site, fault, marks=[] if (site, fault) in QUICK else [pytest.mark.slow])
+    for site in SITES
+    for fault in Fault
+]
 
 
 def beginning(site: str) -> str:
@@ -90,8 +102,7 @@ def write_mail(application: Application, site: str) -> None:
     enqueue_all(application)
 
 
-@pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("site", SITES)
+@pytest.mark.parametrize(("site", "fault"), CASES)
 def test_a_statement_fails_once(
     application: Application, bucket: Bucket, site: str, fault: Fault
 ) -> None:
@@ -114,7 +125,7 @@ def test_a_statement_fails_once(
 
 
 def test_every_statement_of_a_worker_is_in_the_table() -> None:
-    known = {site.split(".")[1] for site in SITES} | OPERATORS
+    known = {site.split(".")[1] for site in SITES} | OPERATORS | AFTER_A_FAILOVER
     for topic in ("queue", "source"):
         text = (sql_directory() / "queries" / f"{topic}.sql").read_text()
         assert set(re.findall(r"^-- name: (\w+)$", text, re.MULTILINE)) <= known

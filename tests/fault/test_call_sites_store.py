@@ -43,6 +43,15 @@ SITES: dict[str, Callable[[Request], bool]] = {
 }
 """What is asked of the store for mail; the probe's requests are not of these."""
 
+QUICK = {("PUT", Fault.LOST), ("POST complete", Fault.LOST)}
+"""Run with every change; the others are slow tests."""
+
+CASES = [
+    pytest.param(site, fault, marks=[] if (site, fault) in QUICK else [pytest.mark.slow])
+    for site in SITES
+    for fault in Fault
+]
+
 PAVED: dict[str, tuple[str, list[Fault | Answer]]] = {
     "GET to compare": ("PUT", [Fault.LOST]),
     "DELETE abort": ("POST complete", [Answer(500, "InternalError")] * (SHORT.retries + 1)),
@@ -77,8 +86,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailvault.store.boto, "boto_client", partial(boto_client, patience=SHORT))
 
 
-@pytest.mark.parametrize("fault", Fault)
-@pytest.mark.parametrize("site", SITES)
+@pytest.mark.parametrize(("site", "fault"), CASES)
 @pytest.mark.parametrize("uploader", UPLOADERS)
 def test_a_request_fails_once(
     application: Application, bucket: Bucket, uploader: UploaderChoice, site: str, fault: Fault

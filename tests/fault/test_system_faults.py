@@ -15,7 +15,6 @@ import pytest
 from deploy import embedded
 from mailvault.worker.heart import STALE
 from tests.application import Application
-from tests.conftest import UPLOADERS
 from tests.fault.proxy import Proxy
 from tests.program import Program
 from tests.waiting import wait_until
@@ -26,7 +25,10 @@ if TYPE_CHECKING:
 
     from tests.conftest import Bucket
 
-EMAILS = 4000
+EMAILS = 3000
+
+ONE_QUICK = ["rust", pytest.param("boto3", marks=pytest.mark.slow)]
+"""Uploaders, of which one is seen with every change and the other among the slow tests."""
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def processed(application: Application) -> int:
     return count
 
 
-@pytest.mark.parametrize("uploader", UPLOADERS)
+@pytest.mark.parametrize("uploader", ONE_QUICK)
 def test_the_store_goes_away_and_comes_back(
     application: Application, program: Program, line_to_store: Proxy, uploader: str
 ) -> None:
@@ -140,7 +142,7 @@ class Gateway(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.mark.parametrize("uploader", UPLOADERS)
+@pytest.mark.parametrize("uploader", ONE_QUICK)
 def test_a_gateway_without_its_store_makes_no_dead_letters(
     application: Application,
     program: Program,

@@ -278,12 +278,14 @@ class Reference:
             if renew and job.worker == number and job.deadline < now + TIMEOUT // 2
         ]
 
+        beats = self.workers[number].beats + 1
+
         def apply(_: Any) -> None:
-            self.workers[number] = Worker(state, now)
+            self.workers[number] = Worker(state, now, beats)
             for job in renewed:
                 job.deadline = now + TIMEOUT
 
-        return Step(None, apply, _ids(renewed), frozenset({("worker", number)}))
+        return Step(beats, apply, _ids(renewed), frozenset({("worker", number)}))
 
     def reap(self, now: int) -> Step:
         """Take back what lost workers hold, and what is past its deadline."""

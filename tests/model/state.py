@@ -71,6 +71,7 @@ class Worker:
 
     state: str
     heartbeat: int
+    beats: int = 0
 
 
 @dataclass(slots=True)

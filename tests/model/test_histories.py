@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.application import Application
 
-HISTORIES = int(os.environ.get("MODEL_HISTORIES", "2000"))
+HISTORIES = int(os.environ.get("MODEL_HISTORIES", "100"))
 SHRINK = os.environ.get("MODEL_SHRINK", "yes") == "yes"
 SHARD = 500
 STEPS = 20
