@@ -129,6 +129,7 @@ def test_a_job_on_its_way_into_a_lease_is_not_missed(application: Application, p
     application.add_emails(3)
     enqueue_all(application)
     outbox = worker(pool)
+    outbox.claim(1)  # the first claim of a batch also writes to the batch, and cancel waits there
     with psycopg.connect(application.dsn) as claimer:
         claimer.execute(
             "select * from mailvault.claim(%s, 1, '1 minute')", [outbox.worker_id]
@@ -142,8 +143,8 @@ def test_a_job_on_its_way_into_a_lease_is_not_missed(application: Application, p
             )
         claimer.commit()
         canceller.join()
-    assert len(outbox.orders().cancelled) == 1
-    assert state(application) == ("cancelled", 1, 0, 0, 0, 1, 0, 2)
+    assert len(outbox.orders().cancelled) == 2
+    assert state(application) == ("cancelled", 2, 0, 0, 0, 2, 0, 1)
     application.reconcile()
 
 

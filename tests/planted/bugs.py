@@ -11,6 +11,7 @@ CLAIM = "sql/schema/claim.sql"
 ENQUEUE = "sql/schema/enqueue.sql"
 RECOVER = "sql/schema/recover.sql"
 SETTLE = "sql/schema/settle.sql"
+CONTROL = "sql/schema/control.sql"
 
 MODEL = "tests/model/test_histories.py"
 QUEUE = "tests/integration/test_queue.py::"
@@ -211,6 +212,13 @@ BUGS = (
         "where c.paused_at is not null",
         "where c.paused_at > now()",
         TEST_CONTROL + "test_nothing_is_claimed_while_paused",
+    ),
+    Bug(
+        "a batch counts as cancelled while a job moves into a lease",
+        CONTROL,
+        "    if v_seen = 0 then",
+        "    if cardinality(v_gone) < p_limit then",
+        TEST_CONTROL + "test_a_job_on_its_way_into_a_lease_is_not_missed",
     ),
     Bug(
         "a cancelled job comes back from a lease",
