@@ -42,6 +42,11 @@ class Application:
         """All rows."""
         return self.connection.execute(statement, parameters).fetchall()
 
+    def processed(self) -> int:
+        """How many emails are counted as stored."""
+        count: int = self.one("select coalesce(sum(processed), 0) from mailvault.tally")
+        return count
+
     def add_email(self, body: str | None = "<p>hello</p>", received_at: str = "now") -> int:
         """One email with a body alone; return its id."""
         email: int = self.one(

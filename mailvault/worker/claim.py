@@ -52,13 +52,25 @@ class Claimer:
         """
         return self._patience.insist(lambda: self._try(limit, kept))
 
+    def give_back_strays(self, kept: Iterable[Lease]) -> None:
+        """Give back every lease of this worker that is not among those it knows of.
+
+        Raises:
+            psycopg.Error: The worker is to stop, or PostgreSQL refuses for good.
+        """
+        known = list(kept)
+        self._patience.insist(lambda: self._give_back(known))
+
+    def _give_back(self, known: list[Lease]) -> None:
+        strays = self._outbox.release_strays(known)
+        if strays:
+            log.warning("gave back %d jobs that were in nobody's hands", len(strays))
+
     def _try(self, limit: int, kept: Callable[[], Iterable[Lease]]) -> list[Lease]:
         now = time.monotonic()
         if now < self._wary_until or now >= self._look_at:
-            strays = self._outbox.release_strays(list(kept()))
+            self._give_back(list(kept()))
             self._look_at = now + STRAYS
-            if strays:
-                log.warning("gave back %d jobs that were in nobody's hands", len(strays))
         size = min(limit, self._largest or limit)
         try:
             leases = self._outbox.claim(size)

@@ -199,8 +199,7 @@ class Loop:
             return
         if not self._idle:
             # A claim that something on the way did twice leased jobs that nobody was told of.
-            kept = list(self._leases_in_hand())
-            self._patience.insist(lambda: self._outbox.release_strays(kept))
+            self._claimer.give_back_strays(self._leases_in_hand())
         self._set_idle(True)
         self._patience.insist(lambda: self._outbox.wait_for_work(POLL, self._stop.requested))
 
@@ -311,4 +310,4 @@ class Loop:
         self._settler.give_back(self._leased)
         self._settler.give_back_postponed()
         self._settler.settle()
-        self._patience.insist(lambda: self._outbox.release_strays([]))
+        self._claimer.give_back_strays([])

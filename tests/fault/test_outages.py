@@ -25,14 +25,9 @@ if TYPE_CHECKING:
 EMAILS = 1500
 
 
-def processed(application: Application) -> int:
-    count: int = application.one("select coalesce(sum(processed), 0) from mailvault.tally")
-    return count
-
-
 def assert_all_done_once(application: Application, emails: int) -> None:
     """And nothing was thrown away: each email was claimed once."""
-    assert processed(application) == emails
+    assert application.processed() == emails
     assert application.one("select count(*) from mailvault.failure") == 0
     assert application.all("select distinct migration_attempts from emails") == [(1,)]
     application.reconcile()
@@ -48,7 +43,7 @@ def test_postgresql_ends_and_is_started_again(tmp_path: Path, bucket: Bucket, ho
         application.add_emails(EMAILS)
         program.run("enqueue", "--all")
         worker = program.start("work", "--drain", "-j", "8")
-        wait_until(lambda: processed(application) > 0, "the first email")
+        wait_until(lambda: application.processed() > 0, "the first email")
         application.connection.close()
         end(directory, how)
         assert worker.stdout
@@ -97,7 +92,7 @@ def test_a_line_that_is_cut_and_mended(
     application.add_emails(EMAILS)
     program.run("enqueue", "--all")
     worker = program.start("work", "--drain", "-j", "8", DATABASE_URL=through(line, direct))
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     line.cut()
     wait_until(lambda: line.refused >= 3, "the worker to try again")
     line.mend()
@@ -112,7 +107,7 @@ def test_a_line_that_hangs_for_a_while(
     application.add_emails(EMAILS)
     program.run("enqueue", "--all")
     worker = program.start("work", "--drain", "-j", "8", DATABASE_URL=through(line, direct))
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     line.freeze()
     silent = "select now() > heartbeat_at + interval '8 seconds' from mailvault.worker"
     wait_until(lambda: application.one(silent), "a heartbeat to be missed")
@@ -130,7 +125,7 @@ def test_a_line_of_which_the_other_end_is_gone(
     application.add_emails(EMAILS)
     program.run("enqueue", "--all")
     worker = program.start("work", "--drain", "-j", "8", DATABASE_URL=through(line, direct))
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     started = time.monotonic()
     line.forsake()
     said, _ = worker.communicate(timeout=SILENCE + 120)
@@ -148,7 +143,7 @@ def test_a_worker_ends_while_postgresql_is_away(
     application.add_emails(EMAILS)
     program.run("enqueue", "--all")
     worker = program.start("work", "-j", "8", DATABASE_URL=through(line, direct))
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     getattr(line, fault)()
     started = time.monotonic()
     worker.send_signal(signal.SIGTERM)
@@ -159,5 +154,5 @@ def test_a_worker_ends_while_postgresql_is_away(
     line.mend()
     line.thaw()
     program.run("work", "--drain", "-j", "8")
-    assert processed(application) == EMAILS
+    assert application.processed() == EMAILS
     application.reconcile()

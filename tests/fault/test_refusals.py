@@ -60,11 +60,6 @@ def role(application: Application, direct: str) -> Iterator[Role]:
     role.admin.close()
 
 
-def processed(application: Application) -> int:
-    count: int = application.one("select coalesce(sum(processed), 0) from mailvault.tally")
-    return count
-
-
 def slow_rows(application: Application, seconds: str) -> None:
     """Make each update of an email take its time, as a heavy trigger does."""
     application.connection.execute(
@@ -92,7 +87,7 @@ def test_a_group_that_takes_too_long_is_divided(
     assert application.all("select email, reason, attempts from mailvault.failures") == [
         ("7", "postgres_cancelled", 2)
     ]
-    assert processed(application) == EMAILS - 1
+    assert application.processed() == EMAILS - 1
     application.reconcile()
 
 
@@ -109,7 +104,7 @@ def test_where_nothing_is_done_in_time_no_email_is_to_blame(
     application.connection.execute("alter table emails disable trigger slow")
     said, _ = worker.communicate(timeout=120)
     assert worker.returncode == 0, said
-    assert processed(application) == 4
+    assert application.processed() == 4
     assert application.one("select count(*) from mailvault.failure") == 0
 
 
@@ -150,7 +145,7 @@ def test_a_right_that_is_missing_holds_the_worker(
     role.run(f"grant {right} on emails to {{role}}")
     said, _ = worker.communicate(timeout=120)
     assert worker.returncode == 0, said
-    assert processed(application) == EMAILS
+    assert application.processed() == EMAILS
     assert application.one("select count(*) from mailvault.failure") == 0
     assert application.all("select distinct migration_attempts from emails") == [(1,)]
     application.reconcile()
@@ -170,7 +165,7 @@ def test_a_policy_that_refuses_one_row_fails_one_email(
     assert application.all("select email, reason, attempts from mailvault.failures") == [
         ("7", "postgres_denied", 2)
     ]
-    assert processed(application) == EMAILS - 1
+    assert application.processed() == EMAILS - 1
     application.reconcile()
 
 
@@ -196,7 +191,7 @@ def test_the_roles_settings_change_nothing(
     for each in workers:
         said, _ = each.communicate(timeout=120)
         assert each.returncode == 0, said
-    assert processed(application) == 4 * EMAILS + 1
+    assert application.processed() == 4 * EMAILS + 1
     assert application.one("select count(*) from mailvault.failure") == 0
     assert application.all("select distinct migration_attempts from emails") == [(1,)]
     application.reconcile()
@@ -223,7 +218,7 @@ def test_a_server_that_takes_no_work_is_waited_for(
     application.add_emails(1000)
     program.run("enqueue", "--all")
     worker = program.start("work", "--drain", "-j", "4", DATABASE_URL=role.dsn)
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     role.run(refuse)
     role.disconnect()
     assert worker.stdout
@@ -233,7 +228,7 @@ def test_a_server_that_takes_no_work_is_waited_for(
     role.run(allow)  # the worker connects anew by itself
     said, _ = worker.communicate(timeout=120)
     assert worker.returncode == 0, said
-    assert processed(application) == 1000
+    assert application.processed() == 1000
     assert application.one("select count(*) from mailvault.failure") == 0
     assert application.all("select distinct migration_attempts from emails") == [(1,)]
     application.reconcile()

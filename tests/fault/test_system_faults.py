@@ -40,11 +40,6 @@ def line_to_store(bucket: Bucket) -> Iterator[Proxy]:
         yield proxy
 
 
-def processed(application: Application) -> int:
-    count: int = application.one("select coalesce(sum(processed), 0) from mailvault.tally")
-    return count
-
-
 @pytest.mark.parametrize("uploader", ONE_QUICK)
 def test_the_store_goes_away_and_comes_back(
     application: Application, program: Program, line_to_store: Proxy, uploader: str
@@ -55,7 +50,7 @@ def test_the_store_goes_away_and_comes_back(
         "work", "--drain", "-j", "8", "--uploader", uploader,
         S3_ENDPOINT=f"http://127.0.0.1:{line_to_store.port}",
     )  # fmt: skip
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     line_to_store.cut()
     held = "select held_reason from mailvault.worker where state = 'held'"
     wait_until(lambda: application.one(held), "the worker to be held")
@@ -69,7 +64,7 @@ def test_the_store_goes_away_and_comes_back(
     line_to_store.mend()
     said, _ = worker.communicate(timeout=120)
     assert worker.returncode == 0, said
-    assert processed(application) == EMAILS
+    assert application.processed() == EMAILS
     assert application.one("select count(*) from mailvault.failure") == 0
     assert application.all("select distinct migration_attempts from emails") == [(1,)]
     application.reconcile()
@@ -81,7 +76,7 @@ def test_the_bucket_is_removed_and_made_again(
     application.add_emails(EMAILS)
     program.run("enqueue", "--all")
     worker = program.start("work", "-j", "4")
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     held = "select held_reason from mailvault.worker where state = 'held'"
 
     def is_held() -> bool:
@@ -94,7 +89,7 @@ def test_the_bucket_is_removed_and_made_again(
     wait_until(is_held, "the worker to be held")
     assert application.one(held) == "bucket_missing"
     bucket.client.create_bucket(Bucket=bucket.name)
-    wait_until(lambda: processed(application) == EMAILS, "all emails", timeout=120)
+    wait_until(lambda: application.processed() == EMAILS, "all emails", timeout=120)
     worker.terminate()
     worker.communicate(timeout=30)
     assert application.one("select count(*) from mailvault.failure") == 0
@@ -110,7 +105,7 @@ def test_the_connections_to_postgresql_are_cut(
     name = application.connection.info.dbname
     with psycopg.connect(postgres, autocommit=True) as admin:
         for goal in (1, EMAILS // 3, EMAILS // 2):
-            wait_until(lambda: processed(application) >= goal, f"{goal} emails")  # noqa: B023
+            wait_until(lambda: application.processed() >= goal, f"{goal} emails")  # noqa: B023
             cut = admin.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity "
                 "where datname = %s and application_name = 'mailvault'",
@@ -120,7 +115,7 @@ def test_the_connections_to_postgresql_are_cut(
     said, _ = worker.communicate(timeout=120)
     assert worker.returncode == 0, said
     assert "Traceback" not in said
-    assert processed(application) == EMAILS
+    assert application.processed() == EMAILS
     assert application.one("select count(*) from mailvault.failure") == 0
     application.reconcile()
 
@@ -155,7 +150,7 @@ def test_a_gateway_without_its_store_makes_no_dead_letters(
         "work", "--drain", "-j", "8", "--uploader", uploader,
         S3_ENDPOINT=f"http://127.0.0.1:{line_to_store.port}",
     )  # fmt: skip
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     with GatewayServer(("127.0.0.1", 0), Gateway) as gateway:
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
         line_to_store.turn_to("127.0.0.1", gateway.server_port)
@@ -165,7 +160,7 @@ def test_a_gateway_without_its_store_makes_no_dead_letters(
         gateway.shutdown()
     said, _ = worker.communicate(timeout=200)
     assert worker.returncode == 0, said
-    assert processed(application) == EMAILS
+    assert application.processed() == EMAILS
     assert application.one("select count(*) from mailvault.failure") == 0
     application.reconcile()
 
@@ -178,12 +173,12 @@ def test_a_row_that_the_application_has_locked_holds_nobody_up(
     with psycopg.connect(application.dsn) as other:
         other.execute("select from emails where id = 7 for update")
         worker = program.start("work", "--drain", "-j", "8")
-        wait_until(lambda: processed(application) == 199, "all the others")
+        wait_until(lambda: application.processed() == 199, "all the others")
         assert application.one("select is_migrated from emails where id = 7") is False
         other.rollback()
     said, _ = worker.communicate(timeout=60)
     assert worker.returncode == 0, said
-    assert processed(application) == 200
+    assert application.processed() == 200
     assert application.one("select count(*) from mailvault.failure") == 0
     application.reconcile()
 
@@ -208,7 +203,7 @@ def test_two_workers_outlive_an_outage_of_postgresql(tmp_path: Path, bucket: Buc
         for worker in workers:
             said, _ = worker.communicate(timeout=200)
             assert worker.returncode == 0, said
-        assert processed(application) == EMAILS
+        assert application.processed() == EMAILS
         assert application.one("select count(*) from mailvault.failure") == 0
         application.reconcile()
     finally:

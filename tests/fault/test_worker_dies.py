@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 EMAILS = 4000
 
 
-def processed(application: Application) -> int:
-    count: int = application.one("select coalesce(sum(processed), 0) from mailvault.tally")
-    return count
-
-
 def forget_the_dead(application: Application) -> None:
     """Move the heartbeats of the dead into the past, as if twenty seconds had gone by."""
     application.connection.execute(
@@ -45,7 +40,7 @@ def test_killed_three_times_on_the_way(
     for quarter in (1, 2, 3):
         worker = program.start("work", "-j", "16", "--uploader", uploader)
         goal = quarter * EMAILS // 4
-        wait_until(lambda: processed(application) >= goal, f"{goal} emails")  # noqa: B023
+        wait_until(lambda: application.processed() >= goal, f"{goal} emails")  # noqa: B023
         worker.kill()
         worker.communicate()
         orphans += application.one("select count(*) from mailvault.lease")
@@ -70,11 +65,11 @@ def test_a_stopped_worker_gives_back_what_it_did_not_finish(
     application.add_emails(EMAILS)
     program.run("enqueue", "--all")
     worker = program.start("work", "-j", "16")
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     worker.send_signal(signal.SIGTERM)
     said, _ = worker.communicate(timeout=30)
     assert worker.returncode == 0, said
-    done = processed(application)
+    done = application.processed()
     assert 0 < done < EMAILS
     assert application.one("select count(*) from mailvault.lease") == 0
     assert application.one("select count(*) from mailvault.outbox") == EMAILS - done
@@ -109,7 +104,7 @@ def test_stopping_stops_all_processes(application: Application, program: Program
     application.add_emails(EMAILS)
     program.run("enqueue", "--all")
     worker = program.start("work", "-j", "8", "--processes", "2")
-    wait_until(lambda: processed(application) > 0, "the first email")
+    wait_until(lambda: application.processed() > 0, "the first email")
     worker.send_signal(signal.SIGTERM)
     said, _ = worker.communicate(timeout=30)
     assert worker.returncode == 0, said
@@ -135,7 +130,7 @@ def test_an_idle_worker_takes_new_mail(application: Application, program: Progra
     wait_until(lambda: application.one(idle) == 1, "an idle worker")
     application.add_emails(3)
     program.run("enqueue", "--all")
-    wait_until(lambda: processed(application) == 3, "three emails")
+    wait_until(lambda: application.processed() == 3, "three emails")
     worker.send_signal(signal.SIGINT)
     worker.communicate(timeout=30)
     assert worker.returncode == 0
