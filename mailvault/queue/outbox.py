@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 from mailvault.db import query
 from mailvault.queue.position import Position
@@ -22,10 +23,10 @@ class Lease(NamedTuple):
     """A job that this worker holds: every write for it carries the token."""
 
     job_id: int
-    token: str
     email_key: str
     attempt: int
     priority: int
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Outbox:
             row = connection.execute(
                 query("queue", name), {"worker": self.worker_id, **parameters}
             ).fetchone()
-            return set(row[0]) if row else set()
+            return _set(row[0]) if row else set()
 
     def register(
         self, *, host: str, pid: int, concurrency: int, uploader: str, uploader_reason: str
@@ -129,16 +130,19 @@ class Outbox:
         leases: list[Lease] = []
         more = True
         while more:
-            rows = self._call(
-                "claim",
-                limit=limit - len(leases),
-                timeout=self._policy.timeout,
-                after=self._position.next(),
-            )
-            claimed = [Lease._make(row) for row in rows]
+            claimed = self.claim_after(self._position.next(), limit - len(leases))
             leases += claimed
             more = self._position.note(claimed, missing=limit - len(leases))
         return leases
+
+    def claim_after(self, after: Sequence[int] | None, limit: int) -> list[Lease]:
+        """Lease what lies after a job of each priority; None for all, and what has come due."""
+        # One for all that it leases: of a job there is one lease in a claim.
+        token = str(uuid4())
+        rows = self._call(
+            "claim", limit=limit, timeout=self._policy.timeout, after=after, token=token
+        )
+        return [Lease._make((*row, token)) for row in rows]
 
     def ack(self, done: Sequence[tuple[Lease, Sequence[StoredPart]]]) -> set[int]:
         """Record emails as stored; return the jobs of which the lease still stood."""
@@ -249,3 +253,8 @@ def _array(values: Iterable[object]) -> str:
     Every job passes here twice; psycopg, which can adapt anything, takes ten times as long.
     """
     return f"{{{','.join(map(str, values))}}}"
+
+
+def _set(array: str | None) -> set[int]:
+    """Read numbers from an array as PostgreSQL writes it."""
+    return set(map(int, array[1:-1].split(","))) if array and array != "{}" else set()

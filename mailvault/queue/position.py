@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,9 +58,12 @@ class Position:
         """
         behind = all(lease.job_id <= self._after[lease.priority] for lease in claimed)
         # In the order of the claim: the last one of each priority is the furthest.
-        furthest = {lease.priority: lease.job_id for lease in claimed}
-        for priority, job_id in furthest.items():
-            self._after[priority] = max(self._after[priority], job_id)
+        end = len(claimed)
+        while end:
+            furthest = claimed[end - 1]
+            priority = furthest.priority
+            self._after[priority] = max(self._after[priority], furthest.job_id)
+            end = bisect_left(claimed, priority, hi=end, key=lambda lease: lease.priority)
         self._short = missing > 0
         now = self._clock()
         if not self._sweeping:

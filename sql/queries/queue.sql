@@ -12,28 +12,28 @@ values (
 on conflict (id) do nothing;
 
 -- name: claim
-select job_id, token::text, email_key, attempt, priority
-from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s, %(after)s);
+select job_id, email_key, attempt, priority
+from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s, %(after)s, %(token)s::uuid);
 
 -- name: ack
 select mailvault.ack(
     %(jobs)s::bigint[], %(tokens)s::uuid[],
     %(part_leases)s, %(kinds)s, %(part_keys)s, %(object_keys)s,
     %(sizes)s, %(sha256s)s, %(etags)s, %(content_types)s
-);
+)::text;
 
 -- name: nack
 select mailvault.nack(
     %(worker)s, %(jobs)s::bigint[], %(tokens)s::uuid[], %(reasons)s, %(messages)s, %(retryable)s,
     %(max_attempts)s, %(delay)s
-);
+)::text;
 
 -- name: release
-select mailvault.release(%(worker)s, %(jobs)s::bigint[], %(tokens)s::uuid[]);
+select mailvault.release(%(jobs)s::bigint[], %(tokens)s::uuid[])::text;
 
 -- name: release_strays
 -- Gives back what this worker holds without knowing.
-select mailvault.release(%(worker)s, array_agg(l.job_id), array_agg(l.token))
+select mailvault.release(array_agg(l.job_id), array_agg(l.token))::text
 from mailvault.lease as l
 where
     l.worker_id = %(worker)s

@@ -17,14 +17,12 @@ with due as materialized (
 taken as (
     delete from mailvault.delayed as d
     where d.job_id = any(array(select due.job_id from due))
-    returning d.job_id, d.batch_id, d.attempts
+    returning d.priority, d.job_id, d.batch_id, d.attempts, d.email_key
 ),
 
 placed as (
-    insert into mailvault.outbox (priority, job_id, batch_id, attempts)
-    select
-        (select j.priority from mailvault.job as j where j.id = taken.job_id),
-        taken.job_id, taken.batch_id, taken.attempts
+    insert into mailvault.outbox (priority, job_id, batch_id, attempts, email_key)
+    select taken.priority, taken.job_id, taken.batch_id, taken.attempts, taken.email_key
     from taken
     returning batch_id
 ),
@@ -44,7 +42,11 @@ comment on function mailvault.promote is
 'Puts up to p_limit jobs whose time has come back into the outbox; returns how many.';
 
 create function mailvault.claim(
-    p_worker bigint, p_limit integer, p_timeout interval, p_after bigint[] default null
+    p_worker bigint,
+    p_limit integer,
+    p_timeout interval,
+    p_after bigint[] default null,
+    p_token uuid default gen_random_uuid()
 )
 returns table (job_id bigint, token uuid, email_key text, attempt integer, priority smallint)
 language plpgsql
@@ -53,14 +55,14 @@ set enable_seqscan = off
 as $$
 declare
     v_forbidden bigint[];
+    v_not_started bigint[];
     v_picked tid[] := '{}';
-    -- Of this claim, in which a job is once: drawing one for each job took a sixth of the time.
-    v_token uuid := gen_random_uuid();
 begin
     if exists (select from mailvault.control as c where c.paused_at is not null) then
         return;
     end if;
     v_forbidden := array(select b.id from mailvault.batch as b where b.state = 'cancelling');
+    v_not_started := array(select b.id from mailvault.batch as b where b.started_at is null);
     if p_after is null then
         perform mailvault.promote(p_limit);
     end if;
@@ -88,38 +90,35 @@ begin
     with taken as (
         delete from mailvault.outbox as o
         where o.ctid = any(v_picked)
-        returning o.job_id, o.batch_id, o.attempts, o.priority
+        returning o.priority, o.job_id, o.batch_id, o.attempts, o.email_key
     ),
 
     -- Attempts are counted here, so that a crash counts too.
     leased as (
         insert into mailvault.lease as l (
-            job_id, batch_id, attempts, token, worker_id, deadline_at
+            priority, job_id, batch_id, attempts, email_key, token, worker_id, deadline_at
         )
         select
-            taken.job_id, taken.batch_id, taken.attempts + 1, v_token, p_worker, now() + p_timeout
+            taken.priority, taken.job_id, taken.batch_id, taken.attempts + 1, taken.email_key,
+            p_token, p_worker, now() + p_timeout
         from taken
-        returning l.job_id, l.batch_id, l.attempts
+        returning l.priority, l.job_id, l.batch_id, l.attempts, l.email_key
     ),
 
     started as (
         update mailvault.batch as b set started_at = now()
-        where b.started_at is null and b.id in (select leased.batch_id from leased)
+        where
+            b.id = any(v_not_started)
+            -- So that nothing is gathered where all have: this is asked for every job.
+            and array(select leased.batch_id from leased) @> array[b.id]
     )
 
-    select leased.job_id, v_token, j.email_key, leased.attempts, j.priority
+    select leased.job_id, p_token, leased.email_key, leased.attempts, leased.priority
     from leased
-    cross join
-        lateral (
-            select k.email_key, k.priority
-            from mailvault.job as k
-            where k.id = leased.job_id
-            limit 1  -- keeps it one look-up for each row, and no join over the table
-        ) as j
-    order by j.priority, leased.job_id;
+    order by leased.priority, leased.job_id;
 end
 $$;
 
 comment on function mailvault.claim is
-'Leases up to p_limit ready jobs to a worker for p_timeout, with a new fencing token; of each '
-'priority (from 0) those after a position, or all and what has come due.';
+'Leases up to p_limit ready jobs to a worker for p_timeout, with a fencing token that is new for '
+'each claim; of each priority (from 0) those after a position, or all and what has come due.';

@@ -31,19 +31,19 @@ begin
                 insert into mailvault.job (batch_id, email_key, priority)
                 select p_batch, k.key, p_priority
                 from unnest(v_keys) as k (key)
-                returning id
-            ),
-
-            placed as (
-                insert into mailvault.outbox (priority, job_id, batch_id)
-                select p_priority, made.id, p_batch from made
-                returning job_id
+                returning id, email_key
             )
 
-            select count(*) into v_dispatched from placed;
+            insert into mailvault.outbox (priority, job_id, batch_id, email_key)
+            select p_priority, made.id, p_batch, made.email_key from made;
+            get diagnostics v_dispatched = row_count;
             return v_dispatched;
         exception
             when unique_violation then
+                -- A snapshot from before would never show who else dispatched them.
+                if current_setting('transaction_isolation') <> 'read committed' then
+                    raise;
+                end if;
                 v_keys := array(
                     select k.key
                     from unnest(v_keys) with ordinality as k (key, n)
@@ -130,7 +130,8 @@ begin
     if not found then
         return (select j.id from mailvault.job as j where j.email_key = v_key);
     end if;
-    insert into mailvault.outbox (priority, job_id, batch_id) values (p_priority, v_job, 0);
+    insert into mailvault.outbox (priority, job_id, batch_id, email_key)
+    values (p_priority, v_job, 0, v_key);
     perform mailvault.count_up(0, p_dispatched => 1);
     perform mailvault.wake();
     return v_job;

@@ -88,7 +88,7 @@ language plpgsql
 set lock_timeout = '2s'
 as $$
 declare
-    v_jobs bigint[];
+    v_keys text[];
     v_batches bigint[];
     v_attempts integer[];
     v_messages text[];
@@ -121,7 +121,7 @@ begin
         using orphan
         where l.job_id = orphan.job_id and l.token = orphan.token
         returning
-            l.job_id, l.batch_id, l.attempts, l.worker_id, l.cancelled,
+            l.priority, l.job_id, l.batch_id, l.attempts, l.email_key, l.worker_id, l.cancelled,
             l.attempts < p_max_attempts as again,
             case when orphan.late then 'timeout' else 'worker_lost' end as reason,
             case
@@ -136,10 +136,8 @@ begin
     ),
 
     placed as (
-        insert into mailvault.outbox (priority, job_id, batch_id, attempts)
-        select
-            (select j.priority from mailvault.job as j where j.id = gone.job_id),
-            gone.job_id, gone.batch_id, gone.attempts
+        insert into mailvault.outbox (priority, job_id, batch_id, attempts, email_key)
+        select gone.priority, gone.job_id, gone.batch_id, gone.attempts, gone.email_key
         from gone
         where gone.again and not gone.cancelled
     ),
@@ -153,15 +151,15 @@ begin
 
     select
         count(*),
-        array_agg(gone.job_id) filter (where not gone.again),
+        array_agg(gone.email_key) filter (where not gone.again),
         array_agg(gone.batch_id) filter (where not gone.again),
         array_agg(gone.attempts) filter (where not gone.again),
         array_agg(gone.message) filter (where not gone.again),
         array_agg(gone.job_id) filter (where gone.again and gone.cancelled)
-    into v_reaped, v_jobs, v_batches, v_attempts, v_messages, v_cancelled
+    into v_reaped, v_keys, v_batches, v_attempts, v_messages, v_cancelled
     from gone;
 
-    perform mailvault.mark_emails(v_jobs, false, v_attempts, v_messages);
+    perform mailvault.mark_emails(v_keys, false, v_attempts, v_messages);
 
     perform mailvault.count_up(d.batch_id, p_dead => count(*))
     from unnest(v_batches) as d (batch_id)
@@ -202,11 +200,18 @@ begin
     ),
 
     placed as (
-        insert into mailvault.outbox (priority, job_id, batch_id, attempts)
+        insert into mailvault.outbox (priority, job_id, batch_id, attempts, email_key)
         select
-            (select j.priority from mailvault.job as j where j.id = gone.job_id),
-            gone.job_id, gone.batch_id, case when p_reset then 0 else gone.attempts end
+            j.priority, gone.job_id, gone.batch_id,
+            case when p_reset then 0 else gone.attempts end, j.email_key
         from gone
+        cross join
+            lateral (
+                select k.priority, k.email_key
+                from mailvault.job as k
+                where k.id = gone.job_id
+                limit 1  -- keeps it one look-up for each row, and no join over the table
+            ) as j
     )
 
     select array_agg(gone.batch_id) into v_batches from gone;

@@ -2,6 +2,30 @@
 -- still the caller's and returns their jobs; a job that is missing from the answer was lost to
 -- somebody else, and nothing was written for it.
 
+create function mailvault.end_leases(p_jobs bigint[], p_tokens uuid[])
+returns table (
+    place bigint, priority smallint, job_id bigint, batch_id bigint, attempts integer,
+    email_key text, cancelled boolean
+)
+language plpgsql
+-- Plans are kept, and a table that was empty when one was made may be large by now: no walk over
+-- the leases, and none over the arguments for each lease.
+set enable_seqscan = off
+set enable_nestloop = off
+as $$
+begin
+    return query
+    delete from mailvault.lease as l
+    using unnest(p_jobs, p_tokens) with ordinality as held (job_id, token, place)
+    where l.job_id = any(p_jobs) and l.job_id = held.job_id and l.token = held.token
+    returning held.place, l.priority, l.job_id, l.batch_id, l.attempts, l.email_key, l.cancelled;
+end
+$$;
+
+comment on function mailvault.end_leases is
+'The fence: ends those of some leases that still stand; returns them, with their place among the '
+'arguments. Whoever calls it puts the jobs where they belong.';
+
 create function mailvault.count_up(
     p_batch bigint,
     p_processed bigint default 0,
@@ -42,7 +66,7 @@ comment on function mailvault.discard is
 'Forgets cancelled jobs, so that another batch may dispatch their emails.';
 
 create function mailvault.mark_emails(
-    p_jobs bigint[],
+    p_keys text[],
     p_stored boolean,
     p_attempts integer[],
     p_messages text[] default null
@@ -51,11 +75,7 @@ returns void
 language plpgsql
 as $$
 begin
-    perform mailvault.source_mark_emails(
-        array_agg((select j.email_key from mailvault.job as j where j.id = d.job_id)),
-        p_stored, array_agg(d.attempts), array_agg(d.message)
-    )
-    from unnest(p_jobs, p_attempts, p_messages) as d (job_id, attempts, message);
+    perform mailvault.source_mark_emails(p_keys, p_stored, p_attempts, p_messages);
 exception
     -- That an email failed is recorded even where the application's row cannot be marked.
     when
@@ -70,7 +90,7 @@ end
 $$;
 
 comment on function mailvault.mark_emails is
-'Writes back to the source how the emails of some jobs stand, as the mapping says.';
+'Writes back to the source how some emails stand, as the mapping says.';
 
 create function mailvault.ack(
     p_jobs bigint[],
@@ -92,35 +112,37 @@ set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
+    v_places bigint[];
     v_jobs bigint[];
-    v_leases integer[];
     v_batches bigint[];
     v_attempts integer[];
+    v_keys text[];
+    -- By place: the batch of each lease that stood, NULL for one that was lost.
+    v_batch_at bigint[];
     v_differing text;
 begin
-    with gone as (
-        delete from mailvault.lease as l
-        using unnest(p_jobs, p_tokens) with ordinality as held (job_id, token, place)
-        where l.job_id = held.job_id and l.token = held.token
-        returning l.job_id, l.batch_id, l.attempts, held.place
-    )
-
     select
-        coalesce(array_agg(gone.job_id order by gone.job_id), '{}'),
         array_agg(gone.place),
-        array_agg(gone.batch_id order by gone.job_id),
-        array_agg(gone.attempts order by gone.job_id)
-    into v_jobs, v_leases, v_batches, v_attempts
-    from gone;
+        coalesce(array_agg(gone.job_id), '{}'),
+        array_agg(gone.batch_id),
+        array_agg(gone.attempts),
+        array_agg(gone.email_key)
+    into v_places, v_jobs, v_batches, v_attempts, v_keys
+    from mailvault.end_leases(p_jobs, p_tokens) as gone;
 
     -- A part is of one lease and not of its job: a worker may hold a lost lease on the same job too,
     -- after a failover that lost commits even of another email.
     if cardinality(p_part_leases) > 0 then
+        v_batch_at := array_fill(null::bigint, array[cardinality(p_jobs)]);
+        for v_index in 1..cardinality(v_jobs) loop
+            v_batch_at[v_places[v_index]] := v_batches[v_index];
+        end loop;
+
         insert into mailvault.object as o (key, size, sha256, etag, content_type)
         select distinct on (p.object_key) p.object_key, p.size, p.sha256, p.etag, p.content_type
         from unnest(p_part_leases, p_object_keys, p_sizes, p_sha256s, p_etags, p_content_types)
             as p (lease, object_key, size, sha256, etag, content_type)
-        where p.lease = any(v_leases)
+        where v_batch_at[p.lease] is not null
         order by p.object_key
         on conflict (key) do nothing;
 
@@ -128,7 +150,7 @@ begin
         select p.object_key into v_differing
         from unnest(p_part_leases, p_object_keys, p_sha256s) as p (lease, object_key, sha256)
         where
-            p.lease = any(v_leases)
+            v_batch_at[p.lease] is not null
             and p.sha256 <> (select o.sha256 from mailvault.object as o where o.key = p.object_key)
         limit 1;
         if found then
@@ -141,7 +163,7 @@ begin
         select p_jobs[p.lease], p.kind, p.part_key, p.object_key
         from unnest(p_part_leases, p_kinds, p_part_keys, p_object_keys)
             as p (lease, kind, part_key, object_key)
-        where p.lease = any(v_leases)
+        where v_batch_at[p.lease] is not null
         on conflict (job_id, kind, part_key) do update set object_key = excluded.object_key;
 
         perform mailvault.source_mark_parts(
@@ -149,24 +171,21 @@ begin
         )
         from unnest(p_part_leases, p_kinds, p_part_keys, p_object_keys)
             as p (lease, kind, part_key, object_key)
-        where p.lease = any(v_leases);
+        where v_batch_at[p.lease] is not null;
+
+        perform mailvault.count_up(d.batch_id, p_parts => count(*), p_bytes => sum(d.size)::bigint)
+        from (
+            select v_batch_at[p.lease] as batch_id, p.size
+            from unnest(p_part_leases, p_sizes) as p (lease, size)
+        ) as d
+        where d.batch_id is not null
+        group by d.batch_id;
     end if;
 
-    perform mailvault.mark_emails(v_jobs, true, v_attempts);
+    perform mailvault.mark_emails(v_keys, true, v_attempts);
 
-    perform mailvault.count_up(
-        d.batch_id,
-        p_processed => count(*),
-        p_parts => sum(coalesce(p.parts, 0))::bigint,
-        p_bytes => sum(coalesce(p.bytes, 0))::bigint
-    )
-    from unnest(v_jobs, v_batches) as d (job_id, batch_id)
-    left join (
-        select p_jobs[s.lease] as job_id, count(*) as parts, sum(s.size) as bytes
-        from unnest(p_part_leases, p_sizes) as s (lease, size)
-        where s.lease = any(v_leases)
-        group by s.lease
-    ) as p on d.job_id = p.job_id
+    perform mailvault.count_up(d.batch_id, p_processed => count(*))
+    from unnest(v_batches) as d (batch_id)
     group by d.batch_id;
 
     return v_jobs;
@@ -196,19 +215,18 @@ declare
     v_jobs bigint[];
     v_batches bigint[];
     v_attempts integer[];
+    v_keys text[];
     v_messages text[];
     v_again boolean[];
     v_cancelled bigint[];
 begin
-    with gone as (
-        delete from mailvault.lease as l
-        using
-            unnest(p_jobs, p_tokens, p_reasons, p_messages, p_retryable)
-            as held (job_id, token, reason, message, retryable)
-        where l.job_id = held.job_id and l.token = held.token
-        returning
-            l.job_id, l.batch_id, l.attempts, l.cancelled, held.reason, held.message,
-            held.retryable and l.attempts < p_max_attempts as again
+    with gone as materialized (
+        select
+            l.priority, l.job_id, l.batch_id, l.attempts, l.email_key, l.cancelled,
+            p_reasons[l.place] as reason,
+            p_messages[l.place] as message,
+            p_retryable[l.place] and l.attempts < p_max_attempts as again
+        from mailvault.end_leases(p_jobs, p_tokens) as l
     ),
 
     noted as (
@@ -218,9 +236,9 @@ begin
 
     -- Exponential backoff with full jitter, so that those that failed together do not return so.
     postponed as (
-        insert into mailvault.delayed (job_id, batch_id, attempts, due_at)
+        insert into mailvault.delayed (priority, job_id, batch_id, attempts, email_key, due_at)
         select
-            gone.job_id, gone.batch_id, gone.attempts,
+            gone.priority, gone.job_id, gone.batch_id, gone.attempts, gone.email_key,
             now() + p_delay * random() * power(2, least(gone.attempts, 20) - 1)
         from gone
         where gone.again and not gone.cancelled
@@ -234,16 +252,17 @@ begin
     )
 
     select
-        coalesce(array_agg(gone.job_id order by gone.job_id), '{}'),
-        array_agg(gone.batch_id order by gone.job_id),
-        array_agg(gone.attempts order by gone.job_id),
-        array_agg(gone.message order by gone.job_id),
-        array_agg(gone.again order by gone.job_id),
+        coalesce(array_agg(gone.job_id), '{}'),
+        array_agg(gone.batch_id),
+        array_agg(gone.attempts),
+        array_agg(gone.email_key),
+        array_agg(gone.message),
+        array_agg(gone.again),
         array_agg(gone.job_id) filter (where gone.again and gone.cancelled)
-    into v_jobs, v_batches, v_attempts, v_messages, v_again, v_cancelled
+    into v_jobs, v_batches, v_attempts, v_keys, v_messages, v_again, v_cancelled
     from gone;
 
-    perform mailvault.mark_emails(v_jobs, false, v_attempts, v_messages);
+    perform mailvault.mark_emails(v_keys, false, v_attempts, v_messages);
 
     perform mailvault.count_up(
         d.batch_id,
@@ -262,33 +281,28 @@ $$;
 comment on function mailvault.nack is
 'Ends leases whose attempt failed: another one after a delay, or a dead letter; returns the jobs.';
 
-create function mailvault.release(p_worker bigint, p_jobs bigint[], p_tokens uuid[])
+create function mailvault.release(p_jobs bigint[], p_tokens uuid[])
 returns bigint[]
 language plpgsql
-set enable_seqscan = off
 as $$
 declare
     v_jobs bigint[];
     v_cancelled bigint[];
 begin
-    with gone as (
-        delete from mailvault.lease as l
-        using unnest(p_jobs, p_tokens) as held (job_id, token)
-        where l.job_id = held.job_id and l.token = held.token and l.worker_id = p_worker
-        returning l.job_id, l.batch_id, l.attempts, l.cancelled
+    with gone as materialized (
+        select l.priority, l.job_id, l.batch_id, l.attempts, l.email_key, l.cancelled
+        from mailvault.end_leases(p_jobs, p_tokens) as l
     ),
 
     placed as (
-        insert into mailvault.outbox (priority, job_id, batch_id, attempts)
-        select
-            (select j.priority from mailvault.job as j where j.id = gone.job_id),
-            gone.job_id, gone.batch_id, gone.attempts - 1
+        insert into mailvault.outbox (priority, job_id, batch_id, attempts, email_key)
+        select gone.priority, gone.job_id, gone.batch_id, gone.attempts - 1, gone.email_key
         from gone
         where not gone.cancelled
     )
 
     select
-        coalesce(array_agg(gone.job_id order by gone.job_id), '{}'),
+        coalesce(array_agg(gone.job_id), '{}'),
         array_agg(gone.job_id) filter (where gone.cancelled)
     into v_jobs, v_cancelled
     from gone;

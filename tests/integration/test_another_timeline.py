@@ -41,7 +41,8 @@ def test_a_stale_result_is_not_recorded_with_the_job_that_got_its_id(
         "select %s, id, %s from mailvault.batch where id > 0", [lost.job_id, kept.email_key],
     )  # fmt: skip
     application.connection.execute(
-        "insert into mailvault.outbox (job_id, batch_id) select id, batch_id from mailvault.job"
+        "insert into mailvault.outbox (job_id, batch_id, email_key) "
+        "select id, batch_id, email_key from mailvault.job"
     )
     [lease] = outbox.claim(2)
     assert lease.job_id == lost.job_id
@@ -142,8 +143,12 @@ def test_what_comes_back_into_the_hands_of_a_worker_is_done_again(
         begin;
         delete from mailvault.tally; delete from mailvault.part; delete from mailvault.object;
         update emails set is_migrated = false;
-        insert into mailvault.lease (job_id, batch_id, attempts, worker_id, deadline_at)
-        select j.id, j.batch_id, 1, w.id, now() + interval '5 minutes'
+        insert into mailvault.lease (
+            priority, job_id, batch_id, email_key, attempts, token, worker_id, deadline_at
+        )
+        select
+            j.priority, j.id, j.batch_id, j.email_key, 1, gen_random_uuid(), w.id,
+            now() + interval '5 minutes'
         from mailvault.job as j, mailvault.worker as w;
         update mailvault.worker set beats = 0;
         commit""")

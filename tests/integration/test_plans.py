@@ -67,10 +67,13 @@ def filled(application: Application, request: pytest.FixtureRequest) -> Applicat
     """)
     run("""
         with gone as (
-            delete from mailvault.outbox where job_id % 10 = 1 returning job_id, batch_id
+            delete from mailvault.outbox where job_id % 10 = 1
+            returning priority, job_id, batch_id, email_key
         )
-        insert into mailvault.delayed (job_id, batch_id, attempts, due_at)
-        select job_id, batch_id, 1, now() + interval '1 hour' - job_id * interval '1 second'
+        insert into mailvault.delayed (priority, job_id, batch_id, email_key, attempts, due_at)
+        select
+            priority, job_id, batch_id, email_key, 1,
+            now() + interval '1 hour' - job_id * interval '1 second'
         from gone
     """)
     run("vacuum analyze")
@@ -141,17 +144,17 @@ select mailvault.nack(
 from mailvault.claim(1, 64, '1 minute') as c
 """
 RELEASE = """
-select mailvault.release(1, array_agg(c.job_id), array_agg(c.token))
+select mailvault.release(array_agg(c.job_id), array_agg(c.token))
 from mailvault.claim(1, 64, '1 minute') as c
 """
 CALLS = {
-    "claim": (CLAIM, {"outbox", "job"}),
-    "sweep": (SWEEP, {"outbox", "job", "delayed"}),
+    "claim": (CLAIM, {"outbox"}),
+    "sweep": (SWEEP, {"outbox", "delayed"}),
     "chunk": (CHUNK, {"emails"}),
     "enqueue": (ENQUEUE, {"emails"}),
-    "ack": (ACK, {"job", "object", "emails"}),
-    "nack": (NACK, {"job", "emails"}),
-    "release": (RELEASE, {"job"}),
+    "ack": (ACK, {"object", "emails"}),
+    "nack": (NACK, {"emails"}),
+    "release": (RELEASE, {"outbox"}),
     "retry": (RETRY, {"dead_letter", "job"}),
     "reap": (REAP, {"outbox"}),
     "heartbeat": (BEAT, set()),

@@ -161,6 +161,7 @@ class Database:
 
     def clean(self) -> None:
         """Forget everything, and start chance anew, so that a history can be repeated."""
+        self.using = self.main
         for line in (self.main, self.beside):
             line.connection.rollback()
             line.connection.execute("select setseed(0.5)")

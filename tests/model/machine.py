@@ -169,7 +169,7 @@ class History(Steps):
         self.end_open("rollback")
         before = self.database.sequences()
         self.database.main.begin()
-        leases = client.claim(self.database, limit, None)
+        leases = client.claim(limit, None)
         self.database.main.end("rollback")
         self.database.rewind(before)
         self.reference.issue({lease.token for lease in leases})

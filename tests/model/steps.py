@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from mailvault.db import query
 from mailvault.models import StoredObject
 from mailvault.queue.batches import Batches
 from mailvault.queue.control import Control
@@ -52,17 +51,9 @@ class Client:
     spent: list[Lease] = field(default_factory=list)
     after: list[int] = field(default_factory=lambda: [0] * 10)
 
-    def claim(self, database: Database, limit: int, after: list[int] | None) -> list[Lease]:
+    def claim(self, limit: int, after: list[int] | None) -> list[Lease]:
         """Claim as `Outbox.claim` does, from a position of the test's choice."""
-        asked = {
-            "worker": self.outbox.worker_id,
-            "limit": limit,
-            "timeout": POLICY.timeout,
-            "after": after,
-        }
-        with database.connection() as connection:
-            rows = connection.execute(query("queue", "claim"), asked).fetchall()
-        leases = [Lease._make(row) for row in rows]
+        leases = self.outbox.claim_after(after, limit)
         for lease in leases:
             self.after[lease.priority] = max(self.after[lease.priority], lease.job_id)
         return leases
@@ -180,7 +171,7 @@ class Steps(RuleBasedStateMachine):
         worker, after = client.outbox.worker_id, list(client.after) if ahead else None
         return (
             lambda now: self.reference.claim(now, worker, limit, after),
-            lambda: client.claim(self.database, limit, after),
+            lambda: client.claim(limit, after),
         )
 
     def settling(self, client: Client, leases: Sequence[Lease], way: str) -> Move:
