@@ -39,8 +39,7 @@ class Server:
 
     def cpu(self) -> float:
         """CPU seconds so far, of the server and of all that it started."""
-        postmaster = embedded.postmaster(self.directory)
-        assert postmaster is not None
+        postmaster = self._postmaster()
         times = postmaster.cpu_times()
         total = times.user + times.system + times.children_user + times.children_system
         for child in postmaster.children():
@@ -50,6 +49,23 @@ class Server:
                 continue  # it counts among the ended ones from now on
             total += of_child.user + of_child.system
         return float(total)
+
+    def scheduled(self) -> dict[int, float]:
+        """Seconds that each process of the server was on a CPU, by the scheduler's account.
+
+        The other account is kept by a look at each tick of the clock, which is when timers wake
+        those who do little.
+        """
+        processes = [self._postmaster(), *self._postmaster().children()]
+        return {
+            one.pid: int(Path(f"/proc/{one.pid}/schedstat").read_text("ascii").split()[0]) / 1e9
+            for one in processes
+        }
+
+    def _postmaster(self) -> psutil.Process:
+        postmaster = embedded.postmaster(self.directory)
+        assert postmaster is not None
+        return postmaster
 
 
 @contextmanager

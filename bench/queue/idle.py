@@ -11,7 +11,7 @@ import click
 import psutil
 import psycopg
 
-from bench.queue.database import Server
+from bench.queue.database import Server, settle
 from bench.queue.report import print_table
 from bench.setting import Setting, servers
 
@@ -31,14 +31,17 @@ def idle(processes: int, seconds: float) -> None:
             )  # fmt: skip
         try:
             _wait_until_idle(setting, processes)
+            settle(setting.dsn)
             family = [psutil.Process(parent.pid), *psutil.Process(parent.pid).children()]
-            before = postgres.cpu(), sum(sum(one.cpu_times()[:2]) for one in family)
+            before = postgres.scheduled(), sum(sum(one.cpu_times()[:2]) for one in family)
             time.sleep(seconds)
-            after = postgres.cpu(), sum(sum(one.cpu_times()[:2]) for one in family)
+            after = postgres.scheduled(), sum(sum(one.cpu_times()[:2]) for one in family)
         finally:
             parent.terminate()
             parent.wait()
-    database, own = ((b - a) / seconds for a, b in zip(before, after, strict=True))
+    # What ended meanwhile was autovacuum, at work on what initdb and init had left.
+    database = sum(after[0][pid] - before[0].get(pid, 0.0) for pid in after[0]) / seconds
+    own = (after[1] - before[1]) / seconds
     print_table(
         ("idle workers", "database CPU, of one core", "the workers' own, each"),
         [(processes, f"{database:.2%}", f"{own / processes:.2%}")],

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mailvault.models import StoredObject
 
 
+MOMENT = 1.0
+"""Seconds after which somebody who waits for work looks whether it is to stop."""
+
+
 class Lease(NamedTuple):
     """A job that this worker holds: every write for it carries the token."""
 
@@ -235,16 +239,19 @@ class Outbox:
     def wait_for_work(self, timeout: float, stop: threading.Event) -> None:
         """Wait for a hint that there are jobs, or for `timeout` seconds; not beyond `stop`.
 
-        Through a pooler there are no hints: only the time passes, and no session is taken for it.
+        Through a pooler there are no hints: only a moment passes, and no session is taken for it.
         """
         with self._pool.connection() as connection:
             if not connection.pooled:
                 connection.execute(query("queue", "listen"))
-                for _ in connection.notifies(timeout=timeout, stop_after=1):
-                    break
+                deadline = time.monotonic() + timeout
+                told = False
+                while not (told or stop.is_set()) and time.monotonic() < deadline:
+                    moment = min(MOMENT, max(0.0, deadline - time.monotonic()))
+                    told = any(True for _ in connection.notifies(timeout=moment, stop_after=1))
                 connection.execute(query("queue", "unlisten"))
                 return
-        stop.wait(timeout)
+        stop.wait(min(timeout, MOMENT))
 
 
 def _array(values: Iterable[object]) -> str:

@@ -103,9 +103,10 @@ class Heart:
         """Beat, and do the upkeep if it is time; return the seconds until the next beat."""
         try:
             upkeep = time.monotonic() >= self._upkeep_at
-            self._beat(renew=upkeep)
+            signs = self._loop.vital_signs()
+            self._beat(signs, renew=upkeep)
             if upkeep:
-                self._upkeep()
+                self._upkeep(signs)
         except psycopg.Error as error:
             log.warning("heartbeat: %s", first_line(error))
             if diagnose(error) == CONFLICT:
@@ -113,8 +114,7 @@ class Heart:
             self._missed_at = time.monotonic()
         return BEAT
 
-    def _beat(self, *, renew: bool) -> None:
-        signs = self._loop.vital_signs()
+    def _beat(self, signs: VitalSigns, *, renew: bool) -> None:
         # A loop that hangs loses its leases at their deadline, although its heart beats.
         renew = renew and signs.turns != self._turns
         if renew:
@@ -134,9 +134,10 @@ class Heart:
             self._loop.be_wary()
         self._beats = beats or 0
 
-    def _upkeep(self) -> None:
+    def _upkeep(self, signs: VitalSigns) -> None:
         began = time.monotonic()
-        self._outbox.fold()
+        if signs.state != "idle":  # else it has added nothing to the tally
+            self._outbox.fold()
         self._reap()
         now = time.monotonic()
         pause = (now - began) * (1 / UPKEEP_SHARE - 1)

@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 AHEAD = 4
 """Jobs held for each one that may be in upload: read ahead, or waiting to be settled."""
 
-POLL = 1.0
-"""Seconds after which an idle worker looks for jobs without having been told."""
+FIRST_POLL = 1.0
+"""Seconds after which a worker that has just become idle looks for jobs without having been told:
+what was enqueued before it was seen to be idle came without a hint."""
+
+POLL = 5.0
+"""Seconds after which it looks again, and again: for what is due, and for hints that were lost."""
 
 TICK = 0.05
 """Seconds to wait for an outcome before looking at everything else."""
@@ -200,8 +204,10 @@ class Loop:
         if not self._idle:
             # A claim that something on the way did twice leased jobs that nobody was told of.
             self._claimer.give_back_strays(self._leases_in_hand())
+        # Who drains waits for what others have in hand, of which nobody tells.
+        timeout = POLL if self._idle and not self._options.drain else FIRST_POLL
         self._set_idle(True)
-        self._patience.insist(lambda: self._outbox.wait_for_work(POLL, self._stop.requested))
+        self._patience.insist(lambda: self._outbox.wait_for_work(timeout, self._stop.requested))
 
     def _set_idle(self, idle: bool) -> None:
         # Told at once: an enqueuer sends its hint only if it sees somebody idle.

@@ -100,7 +100,10 @@ begin
     end if;
     v_forbidden := array(select b.id from mailvault.batch as b where b.state = 'cancelling');
     v_not_started := array(select b.id from mailvault.batch as b where b.started_at is null);
-    if p_after is null then
+    if
+        p_after is null
+        and exists (select from mailvault.delayed as d where d.due_at <= now())
+    then
         perform mailvault.promote(p_limit);
     end if;
 
@@ -121,6 +124,9 @@ begin
         );
         exit when cardinality(v_picked) >= p_limit;
     end loop;
+    if v_picked = '{}' then
+        return;
+    end if;
 
     return query
     -- The rows are locked, so that they are still where they were seen.
@@ -312,6 +318,9 @@ begin
     group by d.batch_id;
     perform mailvault.discard(v_cancelled);
 
+    if v_reaped > 0 then
+        perform mailvault.wake();
+    end if;
     return v_reaped;
 end
 $$;

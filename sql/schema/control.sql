@@ -8,6 +8,9 @@ update mailvault.control as c set
     paused_at = now(),
     paused_by = p_by
 where c.paused_at is null;
+
+-- So that those who are idle show at once that they obey.
+select mailvault.wake();
 $$;
 
 comment on function mailvault.pause is

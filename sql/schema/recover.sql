@@ -166,6 +166,9 @@ begin
     group by d.batch_id;
     perform mailvault.discard(v_cancelled);
 
+    if v_reaped > 0 then
+        perform mailvault.wake();
+    end if;
     return v_reaped;
 end
 $$;
