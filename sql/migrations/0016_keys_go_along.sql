@@ -87,8 +87,11 @@ create function mailvault.claim(
 )
 returns table (job_id bigint, token uuid, email_key text, attempt integer, priority smallint)
 language plpgsql
--- Plans are kept, and a table that was empty when one was made may be large by now.
+-- One plan for good: to plan took most of the time of a small claim. It must do for tables that are
+-- empty when it is made and large later, so that the ways are closed which do not for both.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 declare
     v_forbidden bigint[];
@@ -127,6 +130,9 @@ begin
     if v_picked = '{}' then
         return;
     end if;
+    -- A crash of PostgreSQL may forget this claim, as if it had never been: the fence then refuses
+    -- what comes of it, and an ack, which is written after it, makes it last.
+    perform set_config('synchronous_commit', 'off', true);
 
     return query
     -- The rows are locked, so that they are still where they were seen.

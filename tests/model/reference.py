@@ -118,7 +118,7 @@ class Reference:
             if finished:
                 batch.state, batch.total = "enqueued", dispatched
 
-        rows = {("batch", number), *(("email", email) for email in new)}
+        rows = {("batch", number), *(("email", email) for email in page)}
         return Step(dispatched, apply, rows=frozenset(rows))
 
     def dispatch(self, email: int, priority: int) -> Step:
@@ -239,7 +239,7 @@ class Reference:
                 else:
                     job.place = "dead"
 
-        return Step(_ids(jobs), apply, _ids(jobs))
+        return Step(_ids(jobs), apply, _ids(jobs), _forgotten(jobs))
 
     def release(self, holds: Iterable[Hold]) -> Step:
         """Give jobs back with the attempt not counted."""
@@ -250,7 +250,7 @@ class Reference:
                 job.attempts -= 1
                 self._place(job, "ready")
 
-        return Step(_ids(jobs), apply, _ids(jobs))
+        return Step(_ids(jobs), apply, _ids(jobs), _forgotten(jobs))
 
     def strays(self, worker: int, kept: Collection[int]) -> list[Hold]:
         """What a worker holds without knowing."""
@@ -298,7 +298,7 @@ class Reference:
         orphans = [j for j in self._free("leased") if j.deadline <= now or j.worker in gone]
         late = {job.id for job in orphans if job.deadline <= now}
         dying = [job for job in orphans if job.attempts >= MAX_ATTEMPTS]
-        rows = frozenset(("worker", number) for number in lost)
+        rows = frozenset(("worker", number) for number in lost) | _forgotten(orphans)
 
         def apply(_: Any) -> None:
             for number in lost:
@@ -371,3 +371,8 @@ def _by_due(job: Job) -> int:
 
 def _ids(jobs: Iterable[Job]) -> frozenset[int]:
     return frozenset(job.id for job in jobs)
+
+
+def _forgotten(jobs: Iterable[Job]) -> frozenset[tuple[object, ...]]:
+    """The emails of cancelled jobs: who dispatches one waits to see whether it has a job."""
+    return frozenset(("email", job.email) for job in jobs if job.cancelled)

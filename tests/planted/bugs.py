@@ -120,9 +120,9 @@ BUGS = (
     Bug(
         "a delayed job is promoted before its time",
         CLAIM,
-        "where d.due_at <= now()",
-        "where d.due_at is not null",
-        DELAY,
+        "    where d.due_at <= now()\n    order by",
+        "    where d.due_at is not null\n    order by",
+        MODEL,
     ),
     Bug(
         "a dead letter without its failure",
@@ -234,8 +234,8 @@ BUGS = (
     Bug(
         "retry wakes nobody",
         RECOVER,
-        "    perform mailvault.wake();\n",
-        "",
+        "    perform mailvault.wake();\n    return coalesce",
+        "    return coalesce",
         CONTENTION + "test_a_retry_tells_idle_workers",
     ),
     Bug(
