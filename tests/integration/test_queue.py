@@ -128,6 +128,18 @@ def test_a_failure_waits_for_its_delay(application: Application, pool: Pool) -> 
     assert len(outbox.claim(1)) == 1
 
 
+def test_only_what_is_due_comes_back(application: Application, pool: Pool) -> None:
+    application.add_emails(2)
+    enqueue_all(application)
+    outbox = worker(pool, replace(POLICY, delay=timedelta(days=1)))
+    due, late = outbox.claim(2)
+    outbox.nack([(due, FAULT), (late, FAULT)])
+    application.connection.execute(
+        "update mailvault.delayed set due_at = now() where job_id = %s", [due.job_id]
+    )
+    assert [lease.job_id for lease in outbox.claim(2)] == [due.job_id]
+
+
 def test_what_cannot_succeed_is_dead_at_once(application: Application, pool: Pool) -> None:
     application.add_email()
     enqueue_all(application)

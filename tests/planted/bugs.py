@@ -122,7 +122,7 @@ BUGS = (
         CLAIM,
         "    where d.due_at <= now()\n    order by",
         "    where d.due_at is not null\n    order by",
-        MODEL,
+        QUEUE + "test_only_what_is_due_comes_back",
     ),
     Bug(
         "a dead letter without its failure",
