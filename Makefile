@@ -78,8 +78,8 @@ check: $(EXTENSION) ## Lint, types, layers, spelling
 	$(BIN)/lint-imports
 	cargo fmt --check
 	cargo clippy --release --locked --quiet --all-targets -- -D warnings
-	$(BIN)/sqlfluff lint --disable-progress-bar sql/*.sql sql/schema sql/migrations sql/queries
-	cd sql/source && $(CURDIR)/$(BIN)/sqlfluff lint --disable-progress-bar .
+	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar sql/*.sql sql/schema sql/migrations sql/queries
+	cd sql/source && $(CURDIR)/$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar .
 	$(BIN)/codespell
 
 .PHONY: format
