@@ -93,9 +93,6 @@ begin
     if v_picked = '{}' then
         return;
     end if;
-    -- A crash of PostgreSQL may forget this claim, as if it had never been: the fence then refuses
-    -- what comes of it, and an ack, which is written after it, makes it last.
-    perform set_config('synchronous_commit', 'off', true);
 
     return query
     -- The rows are locked, so that they are still where they were seen.
