@@ -56,10 +56,10 @@ class Server:
         The other account is kept by a look at each tick of the clock, which is when timers wake
         those who do little.
         """
-        processes = [self._postmaster(), *self._postmaster().children()]
+        postmaster = self._postmaster()
         return {
             one.pid: int(Path(f"/proc/{one.pid}/schedstat").read_text("ascii").split()[0]) / 1e9
-            for one in processes
+            for one in (postmaster, *postmaster.children())
         }
 
     def _postmaster(self) -> psutil.Process:

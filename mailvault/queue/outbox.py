@@ -245,10 +245,9 @@ class Outbox:
             if not connection.pooled:
                 connection.execute(query("queue", "listen"))
                 deadline = time.monotonic() + timeout
-                told = False
-                while not (told or stop.is_set()) and time.monotonic() < deadline:
-                    moment = min(MOMENT, max(0.0, deadline - time.monotonic()))
-                    told = any(True for _ in connection.notifies(timeout=moment, stop_after=1))
+                while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
+                    if list(connection.notifies(timeout=min(left, MOMENT), stop_after=1)):
+                        break
                 connection.execute(query("queue", "unlisten"))
                 return
         stop.wait(min(timeout, MOMENT))

@@ -58,14 +58,12 @@ set enable_bitmapscan = off
 as $$
 declare
     v_forbidden bigint[];
-    v_not_started bigint[];
     v_picked tid[] := '{}';
 begin
     if exists (select from mailvault.control as c where c.paused_at is not null) then
         return;
     end if;
     v_forbidden := array(select b.id from mailvault.batch as b where b.state = 'cancelling');
-    v_not_started := array(select b.id from mailvault.batch as b where b.started_at is null);
     if
         p_after is null
         and exists (select from mailvault.delayed as d where d.due_at <= now())
@@ -117,8 +115,8 @@ begin
     started as (
         update mailvault.batch as b set started_at = now()
         where
-            b.id = any(v_not_started)
-            -- So that nothing is gathered where all have: this is asked for every job.
+            b.started_at is null
+            -- No join, so that nothing is gathered where all have started.
             and array(select leased.batch_id from leased) @> array[b.id]
     )
 

@@ -24,7 +24,7 @@ create table mailvault.batch (
 -- Every claim asks whose jobs it must not touch.
 create index batch_cancelling on mailvault.batch (id) where state = 'cancelling';
 
--- And which of the batches are new to it.
+-- And which of its batches start with it.
 create index batch_not_started on mailvault.batch (id) where started_at is null;
 
 -- What the application dispatches itself, with mailvault.enqueue, is booked here.

@@ -60,6 +60,23 @@ def test_two_batches_dispatch_an_email_once(application: Application) -> None:
     application.reconcile()
 
 
+def test_a_batch_is_started_by_the_first_of_two_claims(
+    application: Application, pool: Pool
+) -> None:
+    application.add_emails(2)
+    enqueue_all(application)
+    claim = "select now() from mailvault.claim(%s, 1, interval '1 hour')"
+    outbox = worker(pool)
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+    with psycopg.connect(application.dsn) as first, ThreadPoolExecutor(1) as thread:
+        row = first.execute(claim, [outbox.worker_id]).fetchone()
+        second = thread.submit(outbox.claim, 1)
+        wait_until(lambda: application.one(waiting) == 1, "the second claim to meet the first")
+        first.commit()
+        assert len(second.result()) == 1
+    assert row == (application.one("select started_at from mailvault.batch where id > 0"),)
+
+
 def test_a_retry_tells_idle_workers(application: Application, pool: Pool) -> None:
     application.add_email()
     enqueue_all(application)
