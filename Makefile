@@ -19,7 +19,7 @@ $(INSTALLED): requirements.lock
 	touch $@
 
 $(EXTENSION): $(INSTALLED) pyproject.toml Cargo.toml Cargo.lock rust_ext/Cargo.toml $(wildcard rust_ext/src/*.rs)
-	PIP_QUIET=1 $(BIN)/maturin develop --release --locked --quiet
+	VIRTUAL_ENV=$(CURDIR)/.venv PIP_QUIET=1 $(BIN)/maturin develop --release --locked --quiet
 	touch $@
 
 .PHONY: install
