@@ -77,7 +77,7 @@ check: $(EXTENSION) ## Lint, types, layers, spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cargo fmt --check
-	cargo clippy --release --locked --quiet --all-targets -- -D warnings
+	cargo clippy --workspace --release --locked --quiet --all-targets -- -D warnings
 	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar sql/*.sql sql/schema sql/migrations sql/queries
 	cd sql/source && $(CURDIR)/$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar .
 	$(BIN)/codespell

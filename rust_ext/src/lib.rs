@@ -6,6 +6,8 @@
 
 mod budget;
 mod classify;
+mod client;
+mod conditional;
 mod content;
 mod digest;
 mod error;
@@ -20,6 +22,7 @@ mod multipart_tests;
 mod part;
 mod py;
 mod session;
+mod signing;
 mod upload;
 #[cfg(test)]
 mod upload_tests;

@@ -1,7 +1,4 @@
 //! One multipart upload: slices sent several at a time, and aborted unless it is completed.
-//!
-//! The HTTP client sends no condition with a completion, so a writer other than mailvault that
-//! takes the key between the last look at it and the completion is overwritten.
 
 use std::time::Duration;
 

@@ -155,6 +155,41 @@ async fn a_writer_that_was_faster_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn a_writer_that_was_faster_than_the_completion_is_not_overwritten() {
+    for status in [409, 412] {
+        let mut taken = false;
+        let (server, result) = run(move |request| match request.call().as_str() {
+            COMPLETE if !taken => {
+                taken = request.headers.contains(&"if-none-match: *".to_owned());
+                failure(status, "")
+            }
+            "HEAD" | "GET" if taken => object(&BYTES),
+            _ => as_usual(request),
+        })
+        .await;
+        let stored = result.unwrap();
+        assert_eq!((stored.key.as_str(), stored.created), ("a/name.ext", false));
+        assert!(server.calls().contains(&ABORT.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_knows_no_condition_is_asked_without() {
+    for status in [400, 501] {
+        let (server, result) = run(move |request| {
+            if request.headers.contains(&"if-none-match: *".to_owned()) {
+                failure(status, "NotImplemented")
+            } else {
+                as_usual(request)
+            }
+        })
+        .await;
+        assert!(result.unwrap().created);
+        assert_eq!(server.calls()[6..], [COMPLETE, COMPLETE]);
+    }
+}
+
+#[tokio::test]
 async fn giving_up_aborts_and_reports_nothing() {
     let (started, wait) = channel();
     let server = MockServer::start(move |request| match request.call().as_str() {

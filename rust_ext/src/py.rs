@@ -2,6 +2,7 @@
 //! without the interpreter's lock.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +10,8 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
-use pyo3_object_store::AnyObjectStore;
 
+use crate::client;
 use crate::error::Reason;
 use crate::part::{Outcome, Part, Source};
 use crate::session::{Limits, Session};
@@ -104,7 +105,7 @@ impl Uploader {
     #[new]
     #[pyo3(signature = (store, *, concurrency, max_bytes, part_size, slices))]
     fn new(
-        store: AnyObjectStore,
+        store: &Bound<'_, PyAny>,
         concurrency: usize,
         max_bytes: u64,
         part_size: u64,
@@ -121,7 +122,7 @@ impl Uploader {
             part_size,
             slices,
         };
-        let session = Session::open(store.into_dyn(), &limits)?;
+        let session = Session::open(Arc::new(client::open(store)?), &limits)?;
         Ok(Self { session })
     }
 

@@ -17,6 +17,7 @@ use crate::existing::{Holder, compare, describe};
 use crate::key;
 use crate::multipart::Multipart;
 use crate::part::{Part, Stored};
+use crate::signing::knowing;
 
 /// How often a key is tried where another writer is at it, or the connection went away.
 const ATTEMPTS: u32 = 4;
@@ -87,7 +88,8 @@ impl Target {
                 ..PutOptions::default()
             };
             let payload = PutPayload::from(bytes.clone());
-            match self.store.put_opts(path, payload, options).await {
+            let put = self.store.put_opts(path, payload, options);
+            match knowing(&bytes, digest, put).await {
                 Ok(put) => return Ok(placed(path, size, digest, put.e_tag, true)),
                 Err(Error::AlreadyExists { .. }) => {
                     match compare(&*self.store, path, size, &digest).await? {
@@ -104,8 +106,8 @@ impl Target {
         Err(contended(path))
     }
 
-    /// A multipart upload. Not all stores know a condition on it, so the key is looked at before
-    /// the first byte and once more before the last request.
+    /// A multipart upload. Not all stores know the condition on its completion, so the key is
+    /// looked at before the first byte and once more before the last request.
     async fn place_slices(
         &self,
         path: &Path,
@@ -133,8 +135,13 @@ impl Target {
             }
             match multipart.complete().await {
                 Ok(etag) => return Ok(placed(path, size, digest, etag, true)),
-                // Asked again after its answer was lost, a completion finds no upload.
-                Err(Error::NotFound { .. }) => {}
+                // Another writer was faster after all; or, asked again after its answer was lost,
+                // the completion finds no upload, or the object that it made itself.
+                Err(
+                    Error::NotFound { .. }
+                    | Error::AlreadyExists { .. }
+                    | Error::Precondition { .. },
+                ) => {}
                 Err(error) => return Err(classify("completing", path.as_ref(), &error)),
             }
         }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 
+use crate::client;
 use crate::digest::Digest;
 use crate::error::{PartError, Reason};
 use crate::mock_server::{MockServer, Request, Step, empty, failure, object, object_headers};
@@ -37,9 +38,8 @@ pub(crate) fn session(address: &str) -> Session {
             ClientOptions::new()
                 .with_allow_http(true)
                 .with_timeout(Duration::from_secs(1)),
-        )
-        .build()
-        .unwrap();
+        );
+    let store = client::ours(store).build().unwrap();
     let limits = Limits {
         concurrency: 4,
         max_bytes: 4 * PART_SIZE,

@@ -1,0 +1,87 @@
+//! The client of a bucket, as obstore's store describes it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use pyo3::PyTypeInfo as _;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use pyo3_object_store::{PyClientOptions, PyS3Store};
+
+use crate::conditional::Connector;
+use crate::signing::Signing;
+
+/// What an `obstore.store.S3Store` is made of.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Description {
+    config: HashMap<String, String>,
+    client_options: PyClientOptions,
+    retry_config: Patience,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Patience {
+    max_retries: usize,
+    retry_timeout: Duration,
+    backoff: Growth,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Growth {
+    init_backoff: Duration,
+    max_backoff: Duration,
+    base: f64,
+}
+
+/// Builds the client anew, with what is ours.
+///
+/// The store is of another library than this one, which may only take its description; whatever
+/// gives it credentials goes along.
+pub(crate) fn open(store: &Bound<'_, PyAny>) -> PyResult<AmazonS3> {
+    let (args, kwargs): (Bound<'_, PyTuple>, Bound<'_, PyDict>) =
+        store.call_method0("__getnewargs_ex__")?.extract()?;
+    let found: Description = kwargs.extract()?;
+    let same = PyS3Store::type_object(store.py()).call(args, Some(&kwargs))?;
+    let same = same.cast::<PyS3Store>()?.get().clone().into_inner();
+    let mut builder = AmazonS3Builder::from_env()
+        .with_client_options(ClientOptions::from(found.client_options))
+        .with_retry(found.retry_config.into())
+        .with_credentials(Arc::clone(same.inner().credentials()));
+    for (key, value) in found.config {
+        builder = builder.with_config(key.parse::<AmazonS3ConfigKey>().map_err(refused)?, value);
+    }
+    ours(builder).build().map_err(refused)
+}
+
+/// With what this extension adds to the client.
+pub(crate) fn ours(builder: AmazonS3Builder) -> AmazonS3Builder {
+    builder
+        .with_crypto_provider(Arc::new(Signing))
+        .with_http_connector(Connector)
+}
+
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
+fn refused(error: object_store::Error) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+impl From<Patience> for RetryConfig {
+    fn from(patience: Patience) -> Self {
+        Self {
+            max_retries: patience.max_retries,
+            retry_timeout: patience.retry_timeout,
+            backoff: BackoffConfig {
+                init_backoff: patience.backoff.init_backoff,
+                max_backoff: patience.backoff.max_backoff,
+                base: patience.backoff.base,
+            },
+        }
+    }
+}
