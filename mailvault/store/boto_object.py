@@ -120,10 +120,10 @@ def headers_of(part: Part) -> Headers:
     Raises:
         StoreRefusedError: A value is not one line of ASCII.
     """
-    values = [part.content_type, part.disposition or "", *part.metadata.values()]
+    values = [part.content_type, part.disposition or "", *(value for _, value in part.metadata)]
     if not all(" " <= letter <= "~" for value in values for letter in value):
         raise StoreRefusedError(f"{short(part.key)}: a header is not one line of ASCII")
-    headers: Headers = {"ContentType": part.content_type, "Metadata": part.metadata}
+    headers: Headers = {"ContentType": part.content_type, "Metadata": dict(part.metadata)}
     if part.disposition is not None:
         headers["ContentDisposition"] = part.disposition
     return headers

@@ -56,6 +56,8 @@ def encoded_id(text: str) -> str:
     An id that would not fit into a key is cut and has its digest added; it is longer than any
     that is not cut, so the two cannot meet.
     """
+    if len(text) <= LONGEST_ID and text.isascii() and text.isalnum():
+        return text  # nearly always, and much faster
     encoded = quote(text, safe="", errors="surrogatepass")
     if len(encoded) <= LONGEST_ID:
         return encoded
@@ -87,12 +89,12 @@ def content_disposition(filename: str | None) -> str | None:
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{start}{encoded}"
 
 
-def metadata(email_key: str, kind: str, part_key: str) -> dict[str, str]:
+def metadata(email_key: str, kind: str, part_key: str) -> tuple[tuple[str, str], ...]:
     """Return the user metadata that leads from an object back to the email and the part."""
-    return {
-        "mailvault-email": encoded_id(email_key),
-        "mailvault-part": f"{encoded_id(kind)}/{encoded_id(part_key)}",
-    }
+    return (
+        ("mailvault-email", encoded_id(email_key)),
+        ("mailvault-part", f"{encoded_id(kind)}/{encoded_id(part_key)}"),
+    )
 
 
 def _bucket(text: str) -> str:

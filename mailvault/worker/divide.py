@@ -14,7 +14,7 @@ from mailvault.faults import Kind, diagnose
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GROUP = 128
+GROUP = 500
 """Things that are written in one transaction, at the most."""
 
 LONGEST = 30.0

@@ -13,6 +13,7 @@ import psycopg
 from mailvault.errors import PartError
 from mailvault.models import Outcome
 from mailvault.worker.claim import Claimer
+from mailvault.worker.flow import Flow
 from mailvault.worker.job import Job
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from mailvault.worker.patience import Patience
     from mailvault.worker.settle import Settler
     from mailvault.worker.stop import Stop
-
-AHEAD = 4
-"""Jobs held for each one that may be in upload: read ahead, or waiting to be settled."""
 
 FIRST_POLL = 1.0
 """Seconds after which a worker that has just become idle looks for jobs without having been told:
@@ -98,6 +96,7 @@ class Loop:
         self._options = options
         self._numbers = itertools.count(1)
         self._claimer = Claimer(outbox, patience)
+        self._flow = Flow(options.concurrency)
         self._leased: list[Lease] = []
         self._claimed: deque[Job] = deque()
         self._uploading: dict[int, tuple[Job, SourcePart, str]] = {}
@@ -125,7 +124,7 @@ class Loop:
 
     @property
     def _in_hand(self) -> int:
-        return len(self._claimed) + self._jobs_uploading + len(self._settler.leases)
+        return len(self._claimed) + self._jobs_uploading + self._settler.pending
 
     def run(self) -> None:
         """Work until there is nothing left to do, as the options say, or the worker must stop.
@@ -161,11 +160,10 @@ class Loop:
         return self._options.max_jobs is not None and self._taken >= self._options.max_jobs
 
     def _claim(self) -> None:
-        room = AHEAD * self._options.concurrency - self._in_hand
+        room = self._flow.room(self._in_hand)
         if self._options.max_jobs is not None:
             room = min(room, self._options.max_jobs - self._taken)
-        # Small claims cost as much as large ones: wait until one is worth while.
-        if room < self._options.concurrency and (room <= 0 or self._in_hand):
+        if room <= 0:
             if not self._uploading and not self._claimed:
                 self._stop.requested.wait(TICK)  # all in hand wait to be settled
             return
@@ -275,6 +273,7 @@ class Loop:
             return
         if not job.errors:
             self._breaker.succeeded(job.lease.job_id)
+        self._flow.note(1)
         self._settler.add(job)
 
     def _obey(self) -> None:

@@ -67,6 +67,12 @@ class Settler:
         return [*jobs, *failed, *self._released]
 
     @property
+    def pending(self) -> int:
+        """How many there are."""
+        fresh = len(self._done) + len(self._failed) + len(self._released)
+        return fresh + len(self._postponed) + len(self._postponed_failed)
+
+    @property
     def due(self) -> bool:
         """Whether it is time to settle."""
         pending = len(self._done) + len(self._failed) + len(self._released)
@@ -74,7 +80,7 @@ class Settler:
 
     def add(self, job: Job) -> None:
         """Take over a job that was done, or whose attempt failed."""
-        if not self.leases:
+        if not self.pending:
             self._oldest = time.monotonic()
         if job.errors:
             self._failed.append((job.lease, job.failure()))

@@ -1,7 +1,6 @@
 //! The edge: what Python sees. Parts come in and outcomes go out in batches, and every wait is
 //! without the interpreter's lock.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ pub(crate) struct PyPart {
     content: PyContent,
     content_type: String,
     disposition: Option<String>,
-    metadata: HashMap<String, String>,
+    metadata: Vec<(String, String)>,
 }
 
 #[derive(FromPyObject)]
@@ -51,7 +50,7 @@ impl From<PyPart> for Part {
             },
             content_type: part.content_type,
             disposition: part.disposition,
-            metadata: part.metadata.into_iter().collect(),
+            metadata: part.metadata,
         }
     }
 }

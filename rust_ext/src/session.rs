@@ -21,6 +21,10 @@ const THREADS: usize = 2;
 /// Threads that read and hash files.
 const READERS: usize = 8;
 
+/// How long outcomes gather once the first is in: to fetch each alone would cost more than to
+/// upload it.
+const GATHER: Duration = Duration::from_millis(4);
+
 /// How long giving up may take, aborts at the store included.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -93,10 +97,14 @@ impl Session {
         true
     }
 
-    /// Waits for the first outcome and returns all that are in.
+    /// Waits for the first outcome, and a moment longer where there are more to come; returns all
+    /// that are in.
     pub(crate) fn completed(&self, timeout: Duration) -> Vec<Outcome> {
         let receiver = lock(&self.receiver);
         let mut outcomes: Vec<_> = receiver.recv_timeout(timeout).into_iter().collect();
+        if !outcomes.is_empty() && !timeout.is_zero() && !self.target.tracker.is_empty() {
+            std::thread::sleep(GATHER.min(timeout));
+        }
         outcomes.extend(receiver.try_iter());
         outcomes
     }

@@ -18,8 +18,9 @@ from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s, %(after)s, %(token)s::u
 -- name: ack
 select mailvault.ack(
     %(jobs)s::bigint[], %(tokens)s::uuid[],
-    %(part_leases)s, %(kinds)s, %(part_keys)s, %(object_keys)s,
-    %(sizes)s, %(sha256s)s, %(etags)s, %(content_types)s
+    %(part_leases)s::integer[], %(kinds)s::text[], %(part_keys)s::text[],
+    %(object_keys)s::text[], %(sizes)s::bigint[], %(sha256s)s::bytea[], %(etags)s::text[],
+    %(content_types)s::text[]
 )::text;
 
 -- name: nack

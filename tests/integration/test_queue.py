@@ -263,7 +263,7 @@ def test_an_object_is_not_recorded_with_two_digests(application: Application, po
     outbox = worker(pool)
     first, second = outbox.claim(2)
     outbox.ack([(first, [stored(first)])])
-    other = replace(stored(second, b"y").stored, key=f"emails/{first.email_key}")
+    other = stored(second, b"y").stored._replace(key=f"emails/{first.email_key}")
     with pytest.raises(Exception, match="in the ledger with another digest"):
-        outbox.ack([(second, [replace(stored(second), stored=other)])])
+        outbox.ack([(second, [stored(second)._replace(stored=other)])])
     application.reconcile()

@@ -93,7 +93,7 @@ def part(content: bytes | SourceFile, *, key: str = "a/b/name.ext", number: int 
         content,
         "application/pdf",
         "attachment; filename=\"n_me.ext\"; filename*=UTF-8''n%C3%A4me.ext",
-        {"mailvault-email": "17", "mailvault-part": "body/17"},
+        (("mailvault-email", "17"), ("mailvault-part", "body/17")),
     )
 
 
