@@ -97,6 +97,12 @@ bench-queue: $(EXTENSION) ## Race the queue against others, and measure it on de
 	for command in peers workers 'depth --deep' enqueue idle snapshot; do \
 		$(BIN)/python -W ignore -m bench.queue $$command || exit; done
 
+.PHONY: bench-upload
+bench-upload: $(EXTENSION) ## Race the uploader against others; s5cmd must be on the PATH
+	cargo build --release --locked --quiet --package mailvault-sink
+	$(BIN)/python -W ignore -m bench.upload alone
+	$(BIN)/python -W ignore -m bench.upload road
+
 .PHONY: lock
 lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

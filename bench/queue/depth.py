@@ -10,7 +10,7 @@ import psycopg
 
 from bench.queue import backlog, ours
 from bench.queue.database import server
-from bench.queue.report import print_table
+from bench.report import print_table
 
 MILLION = 1_000_000
 LIMIT = 100

@@ -12,7 +12,7 @@ import psutil
 import psycopg
 
 from bench.queue.database import Server, settle
-from bench.queue.report import print_table
+from bench.report import print_table
 from bench.setting import Setting, servers
 
 

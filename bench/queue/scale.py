@@ -10,7 +10,7 @@ import click
 from bench.queue import contenders
 from bench.queue.database import server
 from bench.queue.race import race
-from bench.queue.report import print_table
+from bench.report import print_table
 
 PROCESSES = (1, 2, 4, 8)
 

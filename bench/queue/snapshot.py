@@ -13,7 +13,7 @@ import psycopg
 from bench.queue import backlog, contenders
 from bench.queue.database import server, settle
 from bench.queue.race import Workers
-from bench.queue.report import print_table
+from bench.report import print_table
 
 if TYPE_CHECKING:
     from bench.queue.contenders import Contender

