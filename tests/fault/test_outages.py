@@ -50,7 +50,9 @@ def test_postgresql_ends_and_is_started_again(tmp_path: Path, bucket: Bucket, ho
         for line in worker.stdout:
             if "PostgreSQL: " in line:
                 break
-        application = Application(embedded.start_postgres(directory), tmp_path / "files")
+        application = Application(
+            embedded.start_postgres(directory), tmp_path / "files", is_new=False
+        )
         said, _ = worker.communicate(timeout=200)
         assert worker.returncode == 0, said
         assert "not ours any more" not in said

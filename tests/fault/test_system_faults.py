@@ -199,7 +199,9 @@ def test_two_workers_outlive_an_outage_of_postgresql(tmp_path: Path, bucket: Buc
         application.connection.close()
         embedded.stop_postgres(directory)
         threading.Event().wait(STALE.total_seconds() + 5)
-        application = Application(embedded.start_postgres(directory), tmp_path / "files")
+        application = Application(
+            embedded.start_postgres(directory), tmp_path / "files", is_new=False
+        )
         for worker in workers:
             said, _ = worker.communicate(timeout=200)
             assert worker.returncode == 0, said
