@@ -1,42 +1,21 @@
-"""What every bench needs: two servers with nothing in them, and runs that are accounted for."""
+"""What every bench needs: two servers with nothing in them, and mailvault run on them."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import click
-
+from bench.run import Run, run
 from deploy import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psutil
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of mailvault, as the kernel accounts for it.
-
-    Attributes:
-        seconds: Wall time.
-        cpu: CPU seconds, user and system.
-        peak: Peak resident memory of its largest process, in bytes.
-        said: What it printed.
-    """
-
-    seconds: float
-    cpu: float
-    peak: int
-    said: str
 
 
 @dataclass(frozen=True)
@@ -55,22 +34,11 @@ class Setting:
 
     def run(self, *arguments: str) -> Run:
         """Run mailvault to its end."""
-        started = time.monotonic()
-        with (self.directory / "said").open("w+b") as said:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mailvault", *arguments],
-                env={**os.environ, **self.environment}, stdout=said, stderr=said,
-                cwd=self.directory,
-            )  # fmt: skip
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            said.seek(0)
-            text = said.read().decode()
-        seconds = time.monotonic() - started
-        print(f"mailvault {' '.join(arguments)}: {seconds:.1f} s", flush=True)
-        if process.returncode:
-            raise click.ClickException(text)
-        return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text)
+        done = run(
+            (sys.executable, "-m", "mailvault", *arguments), self.environment, self.directory
+        )
+        print(f"mailvault {' '.join(arguments)}: {done.seconds:.1f} s", flush=True)
+        return done
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from bench.run import Run, run
 from bench.upload.put import IN_FLIGHT, SIZE
-from bench.upload.sink import Cost, run, sink
+from bench.upload.sink import sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,18 +39,18 @@ def measure(client: Client) -> Put:
     return per_object(client.objects - 1, first, every)
 
 
-def per_object(objects: int, first: Cost, every: Cost) -> Put:
+def per_object(objects: int, first: Run, every: Run) -> Put:
     """What each of some objects took, where another run shows what the start-up takes."""
     cpu, seconds = every.cpu - first.cpu, every.seconds - first.seconds
     return Put(1e6 * cpu / objects, objects / seconds)
 
 
-def _run(client: Client, objects: int) -> Cost:
+def _run(client: Client, objects: int) -> Run:
     with sink() as server:
-        cost = run(client.command(objects, server.endpoint), server.environment)
+        done = run(client.command(objects, server.endpoint), server.environment)
     if server.objects != objects:
         raise click.ClickException(f"{client.name} put {server.objects} objects of {objects}")
-    return cost
+    return done
 
 
 def ours(kind: str, objects: int) -> Client:

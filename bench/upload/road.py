@@ -13,9 +13,10 @@ import click
 import psycopg
 
 from bench.report import print_table
+from bench.run import run
 from bench.upload.clients import Put, measure, ours, per_object, s5cmd
 from bench.upload.put import IN_FLIGHT, SIZE
-from bench.upload.sink import Sink, run, sink
+from bench.upload.sink import Sink, sink
 from deploy import embedded
 
 if TYPE_CHECKING:

@@ -1,62 +1,19 @@
-"""The S3 server that takes everything and keeps nothing, and what clients of it cost."""
+"""The S3 server that takes everything and keeps nothing."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from deploy import embedded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
 PROGRAM = Path("target/release/mailvault-sink")
 """Built by `make bench-upload`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a client took, as the kernel accounts for it and its children.
-
-    Attributes:
-        seconds: Wall time, start-up included.
-        cpu: CPU seconds, user and system.
-        peak: Peak resident memory of its largest process, in bytes.
-        said: What it printed.
-    """
-
-    seconds: float
-    cpu: float
-    peak: int
-    said: str
-
-
-def run(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
-    """Run a client to its end.
-
-    Raises:
-        click.ClickException: It failed; the text is what it said.
-    """
-    started = time.monotonic()
-    with subprocess.Popen(
-        command, env={**os.environ, **environment},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        said = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise click.ClickException(f"{' '.join(command)}:\n{said}")
-    seconds = time.monotonic() - started
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, said)
 
 
 class Sink:

@@ -1,5 +1,5 @@
--- The key of a job's email goes with it from outbox to lease and delayed, with its priority: to
--- look at the job for each of these steps took a third of the time that they take.
+-- The key of a job's email goes with it from outbox to lease and delayed, with its priority: to look
+-- at the job for each of these steps took a third of the time that they take.
 
 alter table mailvault.outbox add column email_key text collate "C";
 alter table mailvault.delayed add column priority smallint;
@@ -130,6 +130,9 @@ begin
     if v_picked = '{}' then
         return;
     end if;
+    -- A crash of PostgreSQL may forget this claim, as if it had never been: the fence then refuses
+    -- what comes of it, and an ack, which is written after it, makes it last.
+    perform set_config('synchronous_commit', 'off', true);
 
     return query
     -- The rows are locked, so that they are still where they were seen.
