@@ -29,12 +29,17 @@ def line(result: Result) -> str:
 
 
 def missing(results: Sequence[Result]) -> list[str]:
-    """The kinds of fault that hit too seldom for the runs to prove anything."""
+    """What was missing for the runs to prove anything: looks, hits, and hits of every kind."""
+    idle = [
+        f"seed {result.plan.seed}: no fault hit anything, or nobody looked while it ran"
+        for result in results
+        if not result.fired.total() or not result.looks
+    ]
     if len(results) < ENOUGH:
-        return []
+        return idle
     fired = sum((result.fired for result in results), Counter[str]())
     quota = len(results) // 10
-    return [
+    return idle + [
         f"{kind} hit {fired[kind]} times, and should have {quota} times"
         for kind in Kind
         if fired[kind] < quota
