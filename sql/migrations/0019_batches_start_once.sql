@@ -1,4 +1,5 @@
--- A batch is started by the first of two claims that meet there, and the second leaves it be.
+-- A batch is started by the first of two claims that meet there, and the second leaves it be. And a
+-- claim waits for the disk again: what PostgreSQL forgets in a crash would be uploaded for nothing.
 
 create or replace function mailvault.claim(
     p_worker bigint,
