@@ -31,8 +31,7 @@ class Application:
             return
         migrate(self.connection)
         self.connection.execute((sql_directory() / "example.sql").read_text())
-        with self.connection.transaction():
-            install_source(self.connection, mapping or load_mapping())
+        install_source(self.connection, mapping or load_mapping())
 
     def one(self, statement: str, *parameters: object) -> Any:
         """The first column of the first row."""

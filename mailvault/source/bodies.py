@@ -42,14 +42,6 @@ def refusal_of_one(error: psycopg.Error) -> SourceError:
             raise error
 
 
-Name = tuple[str, str]
-"""Of a part: its kind and its key."""
-
-
-def _name(part: SourcePart) -> Name:
-    return part.kind, part.part_key
-
-
 class BodyReader:
     """Reads small bodies in groups and large ones in slices, so that neither fills the memory."""
 
@@ -62,18 +54,20 @@ class BodyReader:
         """Remove the files that large bodies went by."""
         self._spool.cleanup()
 
-    def read_group(self, parts: Sequence[SourcePart]) -> dict[Name, bytes | SourceError]:
+    def read_group(
+        self, parts: Sequence[SourcePart]
+    ) -> dict[tuple[str, str], bytes | SourceError]:
         """Read bodies in one round trip, by kind and key; where one of them fails, in halves."""
         try:
             return self._read(parts)
         except psycopg.Error as error:
             refusal = refusal_of_one(error)
             if len(parts) == 1:
-                return {_name(parts[0]): refusal}
+                return {parts[0].name: refusal}
         middle = len(parts) // 2
         return self.read_group(parts[:middle]) | self.read_group(parts[middle:])
 
-    def _read(self, parts: Sequence[SourcePart]) -> dict[Name, bytes | SourceError]:
+    def _read(self, parts: Sequence[SourcePart]) -> dict[tuple[str, str], bytes | SourceError]:
         with self._pool.connection() as connection:
             rows = connection.execute(
                 query("source", "read"),
@@ -85,7 +79,9 @@ class BodyReader:
                 binary=True,
             )
             gone = BodyUnreadableError("its row is gone from the source")
-            found: dict[Name, bytes | SourceError] = dict.fromkeys(map(_name, parts), gone)
+            found: dict[tuple[str, str], bytes | SourceError] = dict.fromkeys(
+                (part.name for part in parts), gone
+            )
             found.update(((kind, key), content) for kind, key, content in rows)
             return found
 

@@ -49,6 +49,11 @@ class SourcePart(NamedTuple):
     content_type: str | None
 
     @property
+    def name(self) -> tuple[str, str]:
+        """What tells it from all other parts: its kind and its key."""
+        return self.kind, self.part_key
+
+    @property
     def bytes_in_memory(self) -> int:
         """How many bytes a process needs to hand this part to an uploader."""
         return self.size or 0 if self.in_memory else 0
@@ -131,7 +136,7 @@ class SourceReader:
             if not part.in_table:
                 parts.append(self._attachment(number, part))
                 continue
-            name = part.kind, part.part_key
+            name = part.name
             content = bodies[name] if name in bodies else self._bodies.spool(number, part)
             parts.append(
                 content if isinstance(content, SourceError) else self._body(number, part, content)

@@ -28,7 +28,7 @@ TEXT_TYPES = ("text", "character varying", "character")
 
 
 def install_source(connection: psycopg.Connection, mapping: Mapping) -> None:
-    """Replace the views and functions of the source; call it in a transaction.
+    """Replace the views and functions of the source, all at once for workers that use them.
 
     Raises:
         ConfigError: The mapping does not fit the database.
@@ -37,10 +37,11 @@ def install_source(connection: psycopg.Connection, mapping: Mapping) -> None:
     catalogue.check(mapping)
     row = connection.execute(query("source", "server_encoding")).fetchone()
     encoding = "SQL_ASCII" if row == ("SQL_ASCII",) else "UTF8"
-    connection.execute(_template("drop"))
-    for statement in _statements(catalogue, mapping, encoding):
-        connection.execute(statement)
-    connection.execute(_template("selection"))
+    with connection.transaction():
+        connection.execute(_template("drop"))
+        for statement in _statements(catalogue, mapping, encoding):
+            connection.execute(statement)
+        connection.execute(_template("selection"))
 
 
 def _template(name: str) -> str:
