@@ -1,5 +1,5 @@
--- The key of a job's email goes with it from outbox to lease and delayed, with its priority: to look
--- at the job for each of these steps took a third of the time that they take.
+-- The key of a job's email goes with it from outbox to lease and delayed, with its priority: to
+-- look at the job for each of these steps took a third of the time that they take.
 
 alter table mailvault.outbox add column email_key text collate "C";
 alter table mailvault.delayed add column priority smallint;
