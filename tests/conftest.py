@@ -117,8 +117,10 @@ def direct(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(direct: str, way: str) -> str:
+def database(direct: str, way: str, request: pytest.FixtureRequest) -> str:
     """DSN of that database by the way that the program takes."""
+    if request.node.get_closest_marker("direct"):
+        return direct
     name = psycopg.conninfo.conninfo_to_dict(direct)["dbname"]
     return psycopg.conninfo.make_conninfo(way, dbname=name)
 

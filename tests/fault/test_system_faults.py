@@ -96,6 +96,7 @@ def test_the_bucket_is_removed_and_made_again(
     application.reconcile()
 
 
+@pytest.mark.direct
 def test_the_connections_to_postgresql_are_cut(
     application: Application, program: Program, postgres: str
 ) -> None:

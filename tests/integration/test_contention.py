@@ -77,6 +77,7 @@ def test_a_batch_is_started_by_the_first_of_two_claims(
     assert row == (application.one("select started_at from mailvault.batch where id > 0"),)
 
 
+@pytest.mark.direct
 def test_a_retry_tells_idle_workers(application: Application, pool: Pool) -> None:
     application.add_email()
     enqueue_all(application)

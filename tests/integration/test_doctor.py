@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.program import Program
 
 
+@pytest.mark.direct
 def test_a_healthy_database_has_no_finding(application: Application) -> None:
     found = examine_database(application.connection, load_mapping())
     # Who else uses the server is not ours to say.
@@ -42,6 +43,7 @@ def test_the_doctor_waits_for_no_lock(application: Application) -> None:
         assert bad(findings(application.connection, "dead_rows")) == []
 
 
+@pytest.mark.direct
 @pytest.mark.parametrize("oldest", [timedelta(0), timedelta(hours=1)])
 def test_an_old_transaction_is_found(
     application: Application, monkeypatch: pytest.MonkeyPatch, oldest: timedelta
@@ -176,6 +178,12 @@ def test_a_mapping_that_does_not_fit_is_found(application: Application) -> None:
     assert findings(application.connection, "indexes") == []
 
 
+def test_a_pooler_in_between_is_told(application: Application, way: str, postgres: str) -> None:
+    found = only(application.connection, "pooler")
+    assert found.severity == ("ok" if way == postgres else "notice")
+
+
+@pytest.mark.direct
 def test_the_command_tells_all(program: Program) -> None:
     healthy = program.run("doctor")
     assert "\nok       keys          unique, and found by an index: " in healthy.stdout

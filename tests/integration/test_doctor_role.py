@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.application import Application
 
+pytestmark = pytest.mark.direct  # a pooler knows no roles but its own
+
 ALL_RIGHTS = """
 grant usage on schema mailvault to {role};
 grant select, insert, update, delete on all tables in schema mailvault to {role};

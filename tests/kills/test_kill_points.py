@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(
 POINTS = 11
 
 
+@pytest.mark.direct  # through a pooler, its sessions outlive it
 def test_a_worker_killed_here_and_there(
     application: Application, bucket: Bucket, tmp_path: Path
 ) -> None:

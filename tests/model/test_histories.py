@@ -60,6 +60,7 @@ MUST_HAPPEN = {
 """In every shard: a history in which nothing goes wrong proves nothing."""
 
 
+@pytest.mark.direct
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("shard", range(-(-HISTORIES // SHARD)))
 def test_the_queue_is_always_as_the_reference_says(
