@@ -3,79 +3,70 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import click
 import psycopg
 
 from bench.queue import backlog, contenders
-from bench.queue.database import server, settle
+from bench.queue.database import server
 from bench.queue.race import Workers
 from bench.report import print_table
 
-if TYPE_CHECKING:
-    from bench.queue.contenders import Contender
-    from bench.queue.database import Server
-
-PER_MINUTE = 3_000_000
+PER_MINUTE = 4_500_000
 """Jobs that two processes are not likely to end within a minute."""
+
+FREE = 0.2
+"""Of the time with the snapshot, how long is measured without it before."""
 
 
 @click.command()
 @click.option("--minutes", type=float, default=10.0, show_default=True)
 @click.option("--group", type=int, default=1000, show_default=True)
-@click.option("--jobs", type=int, help="In the backlog.  [default: 3,000,000 a minute]")
+@click.option("--jobs", type=int, help="In the backlog.  [default: 4,500,000 a minute]")
 def snapshot(minutes: float, group: int, jobs: int | None) -> None:
-    """Drain a backlog with two processes, with an old snapshot held and without."""
-    waiting = jobs or round(PER_MINUTE * minutes)
+    """Drain a backlog with two processes, first without and then with an old snapshot."""
+    waiting = jobs or round(PER_MINUTE * minutes * (1 + FREE))
     contender = replace(contenders.outbox(group), jobs=waiting, prepare=backlog.prepare)
     with server() as postgres:
-        contender.prepare(postgres.create("prepared"), waiting)
-        free = _drain(postgres, contender, 60 * minutes, held=False)
-        held = _drain(postgres, contender, 60 * minutes, held=True)
+        dsn = postgres.create("run")
+        contender.prepare(dsn, waiting)
+        workers = Workers(postgres.directory.parent, contender, dsn, processes=2)
+        try:
+            workers.start()
+            time.sleep(60 * minutes * FREE)
+            before = time.monotonic()
+            with psycopg.connect(dsn) as old:
+                old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                old.execute("select count(*) from mailvault.batch")
+                since = time.monotonic()
+                time.sleep(60 * minutes)
+                until = time.monotonic()
+            if not workers.alive:
+                raise click.ClickException("the backlog was drained too early: --jobs")
+        finally:
+            workers.end()
+    marks = workers.marks()
+    start = min(worker[0][0] for worker in marks)
+    free = rate(marks, start, before)
+    held = {
+        f"held for {minutes:g} minutes": rate(marks, since, until),
+        "the last tenth of them": rate(marks, until - 6 * minutes, until),
+    }
     print_table(
-        ("", "no-op jobs/s", "over the last tenth of the time"),
+        ("", "no-op jobs/s", "ratio"),
         [
-            ("no old snapshot", *(f"{rate:,.0f}" for rate in free)),
-            (f"held for {minutes:g} minutes", *(f"{rate:,.0f}" for rate in held)),
-            ("ratio", *(f"{b / a:.2f}" for a, b in zip(free, held, strict=True))),
+            ("no old snapshot", f"{free:,.0f}", ""),
+            *((name, f"{found:,.0f}", f"{found / free:.2f}") for name, found in held.items()),
         ],
         notes=f"Two worker processes, groups of {group}, {waiting:,} jobs waiting.",
     )
 
 
-def _drain(
-    server: Server, contender: Contender, seconds: float, *, held: bool
-) -> tuple[float, float]:
-    """Return jobs per second over all of the time, and over its last tenth."""
-    dsn = server.create("run", "prepared")
-    settle(dsn)
-    workers = Workers(server.directory.parent, contender, dsn, processes=2)
-    try:
-        with ExitStack() as stack:
-            if held:
-                old = stack.enter_context(psycopg.connect(dsn))
-                old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                old.execute("select count(*) from mailvault.batch")
-            workers.start()
-            time.sleep(seconds)
-            if not workers.alive:
-                raise click.ClickException("the backlog was drained too early: --jobs")
-    finally:
-        workers.end()
-    notes = workers.marks()
-    start = min(worker[0][0] for worker in notes)
-    whole, last = (
-        sum(
-            count_at(worker, start + seconds) - count_at(worker, start + since * seconds)
-            for worker in notes
-        )
-        / ((1 - since) * seconds)
-        for since in (0.0, 0.9)
-    )
-    return whole, last
+def rate(marks: list[list[tuple[float, int]]], since: float, until: float) -> float:
+    """Return the jobs per second that all workers did together."""
+    done = sum(count_at(worker, until) - count_at(worker, since) for worker in marks)
+    return done / (until - since)
 
 
 def count_at(marks: list[tuple[float, int]], moment: float) -> int:
