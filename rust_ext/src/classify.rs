@@ -32,6 +32,10 @@ fn explain(error: &object_store::Error) -> (Reason, String) {
         .last()
         .map_or_else(String::new, ToString::to_string);
     if let Some(http) = chain(error).find_map(|error| error.downcast_ref::<HttpError>()) {
+        // Nothing was sent: there were no credentials to sign it with.
+        if let Some(error) = http.source().and_then(|source| source.downcast_ref()) {
+            return explain(error);
+        }
         return transport(error, http.kind(), &innermost);
     }
     if let Some(answer) = Answer::parse(&innermost) {

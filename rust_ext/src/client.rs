@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
+use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use pyo3::PyTypeInfo as _;
 use pyo3::exceptions::PyValueError;
@@ -12,8 +13,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3_object_store::{PyClientOptions, PyS3Store};
 
-use crate::conditional::Connector;
-use crate::signing::Signing;
+use crate::checksum::Checksum;
+use crate::conditional::Conditional;
+use crate::signing::Signed;
 
 /// What an `obstore.store.S3Store` is made of.
 #[derive(FromPyObject)]
@@ -52,19 +54,42 @@ pub(crate) fn open(store: &Bound<'_, PyAny>) -> PyResult<AmazonS3> {
     let same = same.cast::<PyS3Store>()?.get().clone().into_inner();
     let mut builder = AmazonS3Builder::from_env()
         .with_client_options(ClientOptions::from(found.client_options))
-        .with_retry(found.retry_config.into())
-        .with_credentials(Arc::clone(same.inner().credentials()));
+        .with_retry(found.retry_config.into());
     for (key, value) in found.config {
         builder = builder.with_config(key.parse::<AmazonS3ConfigKey>().map_err(refused)?, value);
     }
-    ours(builder).build().map_err(refused)
+    let credentials = Arc::clone(same.inner().credentials());
+    ours(builder, credentials).build().map_err(refused)
 }
 
-/// With what this extension adds to the client.
-pub(crate) fn ours(builder: AmazonS3Builder) -> AmazonS3Builder {
+/// With what this extension adds to the client, which also signs in its stead.
+pub(crate) fn ours(
+    builder: AmazonS3Builder,
+    credentials: AwsCredentialProvider,
+) -> AmazonS3Builder {
+    let region = builder.get_config_value(&AmazonS3ConfigKey::Region);
     builder
-        .with_crypto_provider(Arc::new(Signing))
-        .with_http_connector(Connector)
+        .with_skip_signature(true)
+        .with_crypto_provider(Arc::new(Checksum))
+        .with_http_connector(Connector {
+            credentials,
+            region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+        })
+}
+
+/// Opens connections, and puts before them what requests go through.
+#[derive(Debug)]
+struct Connector {
+    credentials: AwsCredentialProvider,
+    region: String,
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let plain = ReqwestConnector::default().connect(options)?;
+        let signed = Signed::new(plain, Arc::clone(&self.credentials), self.region.clone());
+        Ok(HttpClient::new(Conditional(HttpClient::new(signed))))
+    }
 }
 
 #[allow(clippy::needless_pass_by_value)] // for `map_err`

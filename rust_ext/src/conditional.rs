@@ -4,25 +4,11 @@
 use async_trait::async_trait;
 use http::header::{HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode};
-use object_store::ClientOptions;
-use object_store::Result;
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
-};
+use object_store::client::{HttpClient, HttpError, HttpRequest, HttpResponse, HttpService};
 
-/// Opens the client's connections, with the condition added on the way.
+/// Adds the condition to what completes a multipart upload.
 #[derive(Debug)]
-pub(crate) struct Connector;
-
-impl HttpConnector for Connector {
-    fn connect(&self, options: &ClientOptions) -> Result<HttpClient> {
-        let plain = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Conditional(plain)))
-    }
-}
-
-#[derive(Debug)]
-struct Conditional(HttpClient);
+pub(crate) struct Conditional(pub(crate) HttpClient);
 
 #[async_trait]
 impl HttpService for Conditional {
@@ -31,7 +17,6 @@ impl HttpService for Conditional {
             return self.0.execute(request).await;
         }
         let unconditional = request.clone();
-        // It need not be signed: S3 wants that of the host and of `x-amz-*` only.
         let headers = request.headers_mut();
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         let response = self.0.execute(request).await?;

@@ -1,7 +1,5 @@
 //! SHA-256, the digest that the ledger keeps of every object.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// The SHA-256 of some bytes.
@@ -10,7 +8,6 @@ pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
     /// Hashes bytes that are all there.
-    #[cfg(test)]
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new();
         hasher.update(bytes);
@@ -24,11 +21,17 @@ impl Digest {
 
     /// The first 12 hex digits: enough to tell apart what wants the same key.
     pub(crate) fn short(&self) -> String {
-        self.0[..6].iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}"); // writing to a string cannot fail
-            hex
-        })
+        hex(&self.0[..6])
     }
+}
+
+/// Bytes in hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |four: u8| char::from(b"0123456789abcdef"[usize::from(four)]);
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 /// A SHA-256 over bytes that come in slices, in order.

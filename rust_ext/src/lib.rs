@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod budget;
+mod checksum;
 mod classify;
 mod client;
 mod conditional;

@@ -1,131 +1,212 @@
-//! What the HTTP client signs requests with: the digest of bytes that we have hashed already is
-//! not computed a second time.
+//! Signs requests as S3 wants it (AWS Signature Version 4), with the day's key kept.
 //!
-//! The client wants the SHA-256 of what it sends, for the signature and for the checksum header,
-//! and takes no value that is known. It does let its hash functions be replaced.
+//! The HTTP client can do that too. It derives the key anew for each request and formats the same
+//! things several times, which took as long as to hash the object.
+//!
+//! Specification: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 
-use std::future::Future;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 
-use aws_lc_rs::hmac;
-use bytes::Bytes;
+use async_trait::async_trait;
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use chrono::{DateTime, Utc};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, InvalidHeaderValue, USER_AGENT};
+use http::{HeaderName, HeaderValue, Uri};
+use object_store::aws::{AwsCredential, AwsCredentialProvider};
 use object_store::client::{
-    CryptoProvider, DigestAlgorithm, DigestContext, HmacContext, Signer, SigningAlgorithm,
+    HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
-use object_store::{Error, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Digest, hex};
 
-/// Bytes by their place in memory, where they do not change, and their digest.
-struct Known {
-    start: usize,
-    length: usize,
-    digest: Digest,
-}
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
+const CONTENT: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-tokio::task_local! {
-    static KNOWN: Known;
-}
+/// What a query leaves as it is: RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
-/// Does `work`, in which the digest of `bytes` need not be computed.
-pub(crate) async fn knowing<F: Future>(bytes: &Bytes, digest: Digest, work: F) -> F::Output {
-    let known = Known {
-        start: bytes.as_ptr() as usize,
-        length: bytes.len(),
-        digest,
-    };
-    KNOWN.scope(known, work).await
-}
-
-/// The client's hash functions.
+/// Signs what goes through it.
 #[derive(Debug)]
-pub(crate) struct Signing;
-
-impl CryptoProvider for Signing {
-    fn digest(&self, algorithm: DigestAlgorithm) -> Result<Box<dyn DigestContext>> {
-        match algorithm {
-            DigestAlgorithm::Sha256 => Ok(Box::<Sha256>::default()),
-            other => Err(unable(&format!("{other:?}"))),
-        }
-    }
-
-    fn hmac(&self, algorithm: DigestAlgorithm, secret: &[u8]) -> Result<Box<dyn HmacContext>> {
-        match algorithm {
-            DigestAlgorithm::Sha256 => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-                Ok(Box::new(Hmac {
-                    context: Some(hmac::Context::with_key(&key)),
-                    tag: Vec::new(),
-                }))
-            }
-            other => Err(unable(&format!("{other:?}"))),
-        }
-    }
-
-    fn sign(&self, algorithm: SigningAlgorithm, _pem: &[u8]) -> Result<Box<dyn Signer>> {
-        Err(unable(&format!("{algorithm:?}")))
-    }
+pub(crate) struct Signed {
+    inner: HttpClient,
+    credentials: AwsCredentialProvider,
+    signer: Signer,
 }
 
-fn unable(what: &str) -> Error {
-    Error::NotSupported {
-        source: format!("{what} is not needed for S3").into(),
-    }
-}
-
-/// The digest of these very bytes, if it is known.
-fn known(data: &[u8]) -> Option<Digest> {
-    let same = |known: &Known| (known.start, known.length) == (data.as_ptr() as usize, data.len());
-    KNOWN
-        .try_with(|known| same(known).then_some(known.digest))
-        .ok()
-        .flatten()
-}
-
-/// A SHA-256, which is taken over where the bytes are those of `knowing`.
-#[derive(Default)]
-struct Sha256 {
-    hasher: Option<Hasher>,
-    digest: Option<Digest>,
-}
-
-impl DigestContext for Sha256 {
-    fn update(&mut self, data: &[u8]) {
-        if self.hasher.is_none() && self.digest.is_none() {
-            self.digest = known(data);
-            if self.digest.is_some() {
-                return;
-            }
-        }
-        self.hasher.get_or_insert_with(Hasher::new).update(data);
-    }
-
-    fn finish(&mut self) -> Result<&[u8]> {
-        let digest = match (self.digest, self.hasher.take()) {
-            (Some(_), Some(_)) => return Err(unable("a payload in pieces")),
-            (Some(digest), None) => digest,
-            (None, hasher) => hasher.unwrap_or_else(Hasher::new).finish(),
+impl Signed {
+    pub(crate) fn new(
+        inner: HttpClient,
+        credentials: AwsCredentialProvider,
+        region: String,
+    ) -> Self {
+        let signer = Signer {
+            region,
+            key: Mutex::new(None),
         };
-        Ok(self.digest.insert(digest).as_bytes())
-    }
-}
-
-struct Hmac {
-    context: Option<hmac::Context>,
-    tag: Vec<u8>,
-}
-
-impl HmacContext for Hmac {
-    fn update(&mut self, data: &[u8]) {
-        if let Some(context) = &mut self.context {
-            context.update(data);
+        Self {
+            inner,
+            credentials,
+            signer,
         }
     }
+}
 
-    fn finish(&mut self) -> Result<&[u8]> {
-        let context = self.context.take();
-        let tag = context.ok_or_else(|| unable("a second end"))?.sign();
-        tag.as_ref().clone_into(&mut self.tag);
-        Ok(&self.tag)
+#[async_trait]
+impl HttpService for Signed {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let refused = |error| HttpError::new(HttpErrorKind::Unknown, error);
+        let credential = self.credentials.get_credential().await.map_err(refused)?;
+        self.signer
+            .sign(&mut request, &credential, Utc::now())
+            .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        self.inner.execute(request).await
+    }
+}
+
+/// Makes signatures for one region.
+#[derive(Debug)]
+struct Signer {
+    region: String,
+    key: Mutex<Option<DayKey>>,
+}
+
+/// What is derived from a secret for one day.
+#[derive(Clone, Debug)]
+struct DayKey {
+    secret: String,
+    day: String,
+    key: hmac::Key,
+}
+
+impl Signer {
+    /// Adds the headers that carry the signature; all others must be there.
+    fn sign(
+        &self,
+        request: &mut HttpRequest,
+        credential: &AwsCredential,
+        now: DateTime<Utc>,
+    ) -> Result<(), InvalidHeaderValue> {
+        let time = now.format("%Y%m%dT%H%M%SZ").to_string();
+        let payload = payload(request);
+        let host = host(request.uri());
+        let headers = request.headers_mut();
+        if let Some(token) = &credential.token {
+            headers.insert(TOKEN, HeaderValue::from_str(token)?);
+        }
+        headers.insert(DATE, HeaderValue::from_str(&time)?);
+        headers.insert(CONTENT, HeaderValue::from_str(&payload)?);
+        headers.insert(HOST, HeaderValue::from_str(&host)?);
+
+        let (canonical, signed) = canonical(request, &payload);
+        let day = &time[..8];
+        let scope = format!("{day}/{}/s3/aws4_request", self.region);
+        let digest = hex(Digest::of(canonical.as_bytes()).as_bytes());
+        let text = format!("{ALGORITHM}\n{time}\n{scope}\n{digest}");
+        let tag = hmac::sign(&self.key(&credential.secret_key, day), text.as_bytes());
+        let authorization = format!(
+            "{ALGORITHM} Credential={}/{scope}, SignedHeaders={signed}, Signature={}",
+            credential.key_id,
+            hex(tag.as_ref()),
+        );
+        let value = HeaderValue::from_str(&authorization)?;
+        request.headers_mut().insert(AUTHORIZATION, value);
+        Ok(())
+    }
+
+    /// The key for a day, which is the last one's unless the day or the secret is another.
+    fn key(&self, secret: &str, day: &str) -> hmac::Key {
+        let mut last = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some(last) if last.day == day && last.secret == secret => last.key.clone(),
+            _ => {
+                let start = format!("AWS4{secret}").into_bytes();
+                let steps = [day, &self.region, "s3", "aws4_request"];
+                let key = steps.iter().fold(start, |key, step| {
+                    let key = hmac::Key::new(HMAC_SHA256, &key);
+                    hmac::sign(&key, step.as_bytes()).as_ref().to_vec()
+                });
+                let key = hmac::Key::new(HMAC_SHA256, &key);
+                *last = Some(DayKey {
+                    secret: secret.to_owned(),
+                    day: day.to_owned(),
+                    key: key.clone(),
+                });
+                key
+            }
+        }
+    }
+}
+
+/// The request as it is hashed, and the names of the headers in it.
+fn canonical(request: &HttpRequest, payload: &str) -> (String, String) {
+    let mut headers: Vec<_> = request
+        .headers()
+        .iter()
+        // What a proxy on the way may change, and what is only added later.
+        .filter(|(name, _)| ![AUTHORIZATION, CONTENT_LENGTH, USER_AGENT].contains(name))
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
+    headers.sort_unstable();
+    let mut text = String::with_capacity(1024);
+    let mut names = String::with_capacity(256);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}\n{}", request.method(), request.uri().path());
+    let _ = writeln!(text, "{}", canonical_query(request.uri()));
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value);
+        let _ = writeln!(text, "{name}:{}", value.trim());
+        if !names.is_empty() {
+            names.push(';');
+        }
+        names.push_str(name);
+    }
+    let _ = write!(text, "\n{names}\n{payload}");
+    (text, names)
+}
+
+fn canonical_query(uri: &Uri) -> String {
+    let query = uri.query().unwrap_or_default();
+    let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| {
+            let encode = |text| utf8_percent_encode(text, RESERVED).to_string();
+            format!("{}={}", encode(&name), encode(&value))
+        })
+        .collect();
+    pairs.sort_unstable();
+    pairs.join("&")
+}
+
+/// The SHA-256 of the body: that of the checksum header, if there is one.
+fn payload(request: &HttpRequest) -> String {
+    let body = request.body();
+    let known = request.headers().get(CHECKSUM);
+    match known.map(|checksum| BASE64_STANDARD.decode(checksum)) {
+        Some(Ok(digest)) => hex(&digest),
+        _ if body.content_length() == 0 => hex(Digest::of(b"").as_bytes()),
+        _ => match body.as_bytes() {
+            Some(bytes) => hex(Digest::of(bytes).as_bytes()),
+            None => "UNSIGNED-PAYLOAD".to_owned(),
+        },
+    }
+}
+
+/// The host as the HTTP client will name it: without a port that goes without saying.
+fn host(uri: &Uri) -> String {
+    let name = uri.host().unwrap_or_default();
+    match (uri.scheme_str(), uri.port_u16()) {
+        (_, None) | (Some("http"), Some(80)) | (Some("https"), Some(443)) => name.to_owned(),
+        (_, Some(port)) => format!("{name}:{port}"),
     }
 }
 
@@ -133,43 +214,124 @@ impl HmacContext for Hmac {
 mod tests {
     use super::*;
 
-    fn sha256(pieces: &[&[u8]]) -> Result<Vec<u8>> {
-        let mut context = Signing.digest(DigestAlgorithm::Sha256)?;
-        for piece in pieces {
-            context.update(piece);
+    /// Signs as in AWS's examples; returns the signed headers and the signature.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>
+    fn sign(
+        method: &str,
+        uri: &str,
+        headers: &[(&'static str, &str)],
+        body: &'static [u8],
+    ) -> (String, String) {
+        let mut builder = http::Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
         }
-        context.finish().map(<[u8]>::to_vec)
-    }
-
-    #[tokio::test]
-    async fn only_those_very_bytes_are_known() {
-        let bytes = Bytes::from_static(b"abc");
-        let other = Digest::of(b"something else, so that it shows");
-        let copy = b"abc".to_vec();
-        knowing(&bytes, other, async {
-            assert_eq!(sha256(&[&bytes]).unwrap(), other.as_bytes());
-            assert_eq!(sha256(&[&copy]).unwrap(), Digest::of(b"abc").as_bytes());
-            assert_eq!(
-                sha256(&[&bytes[..2]]).unwrap(),
-                Digest::of(b"ab").as_bytes()
-            );
-            assert_eq!(sha256(&[]).unwrap(), Digest::of(b"").as_bytes());
-            assert!(sha256(&[&bytes, b"d"]).is_err());
-        })
-        .await;
-        assert_eq!(
-            sha256(&[b"a", &bytes]).unwrap(),
-            Digest::of(b"aabc").as_bytes()
-        );
+        let body = bytes::Bytes::from_static(body).into();
+        let mut request = builder.body(body).unwrap();
+        let signer = Signer {
+            region: "us-east-1".to_owned(),
+            key: Mutex::new(None),
+        };
+        let credential = AwsCredential {
+            key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            secret_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
+            token: None,
+        };
+        let now = "2013-05-24T00:00:00Z".parse().unwrap();
+        signer.sign(&mut request, &credential, now).unwrap();
+        let value = request.headers()[AUTHORIZATION].to_str().unwrap();
+        let (start, signature) = value.split_once(", Signature=").unwrap();
+        let (_, names) = start.split_once("SignedHeaders=").unwrap();
+        (names.to_owned(), signature.to_owned())
     }
 
     #[test]
-    fn hmac_is_that_of_rfc_4231() {
-        let mut context = Signing.hmac(DigestAlgorithm::Sha256, b"Jefe").unwrap();
-        context.update(b"what do ya want ");
-        context.update(b"for nothing?");
-        let tag = context.finish().unwrap();
-        assert_eq!(tag[..4], [0x5b, 0xdc, 0xc1, 0x46]);
-        assert_eq!(tag[28..], [0x64, 0xec, 0x38, 0x43]);
+    fn a_get_is_signed_as_in_the_example() {
+        let (names, signature) = sign(
+            "GET",
+            "https://examplebucket.s3.amazonaws.com/test.txt",
+            &[("range", "bytes=0-9"), ("user-agent", "not signed")],
+            b"",
+        );
+        assert_eq!(names, "host;range;x-amz-content-sha256;x-amz-date");
+        let expected = "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41";
+        assert_eq!(signature, expected);
+    }
+
+    #[test]
+    fn a_put_is_signed_as_in_the_example() {
+        let (_, signature) = sign(
+            "PUT",
+            "https://examplebucket.s3.amazonaws.com:443/test%24file.text",
+            &[
+                ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+                ("date", "Fri, 24 May 2013 00:00:00 GMT"),
+                ("content-length", "21"),
+            ],
+            b"Welcome to Amazon S3.",
+        );
+        let expected = "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd";
+        assert_eq!(signature, expected);
+    }
+
+    #[test]
+    fn queries_are_signed_as_in_the_examples() {
+        let bucket = "https://examplebucket.s3.amazonaws.com";
+        for (query, expected) in [
+            (
+                "lifecycle",
+                "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
+            ),
+            (
+                "prefix=J&max-keys=2",
+                "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
+            ),
+        ] {
+            let (_, signature) = sign("GET", &format!("{bucket}/?{query}"), &[], b"");
+            assert_eq!(signature, expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_encoded_as_s3_reads_it() {
+        let uri = Uri::from_static("http://host/key?uploadId=a%2Bb*~%2F&partNumber=1&x=a+b");
+        let expected = "partNumber=1&uploadId=a%2Bb%2A~%2F&x=a%20b";
+        assert_eq!(canonical_query(&uri), expected);
+    }
+
+    #[test]
+    fn the_checksum_is_taken_for_the_body() {
+        let checksum = BASE64_STANDARD.encode(Digest::of(b"other").as_bytes());
+        let request = http::Request::put("http://host/key")
+            .header(CHECKSUM, checksum)
+            .body(bytes::Bytes::from_static(b"bytes").into())
+            .unwrap();
+        assert_eq!(payload(&request), hex(Digest::of(b"other").as_bytes()));
+    }
+
+    #[test]
+    fn a_key_is_of_its_day_and_secret() {
+        let signer = Signer {
+            region: "us-east-1".to_owned(),
+            key: Mutex::new(None),
+        };
+        let tag = |secret, day| hmac::sign(&signer.key(secret, day), b"").as_ref().to_vec();
+        let first = tag("a", "20261123");
+        assert_eq!(first, tag("a", "20261123"));
+        assert_ne!(first, tag("a", "20261124"));
+        assert_ne!(first, tag("b", "20261123"));
+        assert_eq!(first, tag("a", "20261123"));
+    }
+
+    #[test]
+    fn a_port_that_goes_without_saying_is_left_out() {
+        for (uri, expected) in [
+            ("https://a.b:443/", "a.b"),
+            ("https://a.b:80/", "a.b:80"),
+            ("http://[::1]:9000/", "[::1]:9000"),
+        ] {
+            assert_eq!(host(&Uri::from_static(uri)), expected);
+        }
     }
 }

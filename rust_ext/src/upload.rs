@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
+use crate::checksum::knowing;
 use crate::classify::{classify, connection_lost};
 use crate::content::Content;
 use crate::digest::Digest;
@@ -17,7 +18,6 @@ use crate::existing::{Holder, compare, describe};
 use crate::key;
 use crate::multipart::Multipart;
 use crate::part::{Part, Stored};
-use crate::signing::knowing;
 
 /// How often a key is tried where another writer is at it, or the connection went away.
 const ATTEMPTS: u32 = 4;

@@ -39,7 +39,8 @@ pub(crate) fn session(address: &str) -> Session {
                 .with_allow_http(true)
                 .with_timeout(Duration::from_secs(1)),
         );
-    let store = client::ours(store).build().unwrap();
+    let credentials = store.clone().build().unwrap().credentials().clone();
+    let store = client::ours(store, credentials).build().unwrap();
     let limits = Limits {
         concurrency: 4,
         max_bytes: 4 * PART_SIZE,
