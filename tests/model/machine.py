@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from mailvault.queue.batches import Selection
 from tests.model import state
+from tests.model.actions import ACTIONS, action
 from tests.model.database import EMAILS
 from tests.model.state import Hold
 from tests.model.steps import DAY, STALE, Client, Pending, Steps, given, stored
@@ -26,33 +26,6 @@ WAYS = ("ack", "nack", "bury", "release")
 
 shares = st.sampled_from(["all", "first", "last"])
 ways = st.sampled_from(WAYS)
-
-
-class Action(NamedTuple):
-    """A method of `History`: how often it is chosen, when it can be, and its arguments."""
-
-    weight: int
-    when: Callable[[Any], object]
-    arguments: st.SearchStrategy[dict[str, Any]]
-
-
-ACTIONS: dict[str, Action] = {}
-
-Method = TypeVar("Method", bound=Callable[..., None])
-
-
-def action(
-    weight: int,
-    when: Callable[[Any], object] = lambda _: True,
-    **arguments: st.SearchStrategy[Any],
-) -> Callable[[Method], Method]:
-    """Make an action of a method. Rules of their own would be switched off in half of the runs."""
-
-    def enter(method: Method) -> Method:
-        ACTIONS[method.__name__] = Action(weight, when, st.fixed_dictionaries(arguments))
-        return method
-
-    return enter
 
 
 class History(Steps):
@@ -200,7 +173,28 @@ class History(Steps):
         self._settle_in_hand(who, share, way, end)
 
     def _settle_in_hand(self, who: int, share: str, way: str, end: str) -> None:
-        client = _one(who, (client for client in self.clients if client.hands))
+        self._settle(self._with_hands(who), share, way, end)
+
+    @action(
+        3,
+        when=lambda history: any(history.lost(client) for client in history.clients),
+        who=who,
+        way=ways,
+        end=ends,
+    )
+    def settle_lost(self, who: int, way: str, end: str) -> None:
+        """Settle all that is in hand where some of it is lost, like a worker that slept."""
+        self._settle(_one(who, filter(self.lost, self.clients)), "all", way, end)
+
+    def lost(self, client: Client) -> bool:
+        """Whether a worker believes that it holds what it does not."""
+        stands = {job.token for job in self.reference.at("leased")}
+        return any(lease.token not in stands for lease in client.hands)
+
+    def _with_hands(self, who: int) -> Client:
+        return _one(who, (client for client in self.clients if client.hands))
+
+    def _settle(self, client: Client, share: str, way: str, end: str) -> None:
         leases = client.take(share)
         answer = self.do(*self.settling(client, leases, way), end)
         self.marks[way] += len(answer)
@@ -248,7 +242,7 @@ class History(Steps):
     )
     def forget(self, who: int, *, all_of_it: bool) -> None:
         """Crash, and another worker starts; or give back what is held without knowing."""
-        client = _one(who, (client for client in self.clients if client.hands))
+        client = self._with_hands(who)
         if all_of_it:
             self.marks["crash"] += 1
             self.clients[self.clients.index(client)] = self.register_worker()
@@ -300,6 +294,16 @@ class History(Steps):
         self.reference.pass_time(seconds * state.SECOND)
 
     @action(
+        1,
+        when=lambda history: any(client.hands for client in history.clients),
+        who=who,
+    )
+    def sleep(self, who: int) -> None:
+        """All but one sleep past their leases, and that one takes their jobs back."""
+        self.jump(600)
+        self.reap(who)
+
+    @action(
         4,
         when=lambda history: history.pending is None,
         who=who,
@@ -316,6 +320,8 @@ class History(Steps):
         elif what == "reap":
             make, call = self.reference.reap, lambda: client.outbox.reap(STALE)
         else:
+            if any(client.hands for client in self.clients):
+                client = self._with_hands(who)
             make, call = self.settling(client, client.take("all"), what)
         self.sound = False
         beside = self.database.beside
