@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 import psycopg
 
-from bench.setting import servers
+from bench.setting import setting
+from bench.stores import seaweedfs
 
 if TYPE_CHECKING:
     import psutil
@@ -32,17 +33,14 @@ def cpu_of(server: psutil.Process) -> float:
 @click.option("--uploader", default="auto", show_default=True)
 def main(emails: int, attachments: str, concurrency: str, processes: str, uploader: str) -> None:
     """Print how long each stretch took, and what the worker cost."""
-    with servers() as setting:
-        setting.run("seed", "--emails", str(emails), "--attachments", attachments)
-        with psycopg.connect(setting.dsn, autocommit=True) as connection:
-            connection.execute("vacuum analyze")
-            connection.execute("checkpoint")
-        setting.run("enqueue", "--all")
-        before = cpu_of(setting.store), cpu_of(setting.postgres)
+    with seaweedfs() as store, setting(store) as place:
+        place.run("seed", "--emails", str(emails), "--attachments", attachments)
+        place.enqueue()
+        before = cpu_of(store.process), cpu_of(place.postgres)
         work = ["work", "--drain", "-j", concurrency, "--processes", processes]
-        run = setting.run(*work, "--uploader", uploader)
-        after = cpu_of(setting.store), cpu_of(setting.postgres)
-        with psycopg.connect(setting.dsn) as connection:
+        run = place.run(*work, "--uploader", uploader)
+        after = cpu_of(store.process), cpu_of(place.postgres)
+        with psycopg.connect(place.dsn) as connection:
             row = connection.execute(
                 "select processed, parts, bytes from mailvault.progress"
             ).fetchone()

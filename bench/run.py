@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -32,8 +32,15 @@ class Run:
     said: str
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None) -> Run:
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: Path | None = None,
+    on_start: Callable[[int], None] = lambda _: None,
+) -> Run:
     """Run a program to its end, with more in its environment than there is in ours.
+
+    `on_start` is told its process id.
 
     Raises:
         click.ClickException: It failed; the text is what it said.
@@ -44,6 +51,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], cwd: Path | None
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None
+        on_start(process.pid)
         said = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

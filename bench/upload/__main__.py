@@ -6,6 +6,7 @@ import click
 
 from bench.upload.alone import alone
 from bench.upload.road import road
+from bench.upload.stores import stores
 
 
 @click.group()
@@ -13,7 +14,7 @@ def main() -> None:
     """Measure the uploader; every command prints a table."""
 
 
-for command in (alone, road):
+for command in (alone, road, stores):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 import click
 
 from bench.report import print_table
-from bench.upload.clients import Put, measure, ours, s5cmd
+from bench.stores import sink
+from bench.upload.clients import make_files, measure, ours, s5cmd
+from bench.upload.rounds import medians, take_turns
 
 
 @click.command()
@@ -18,29 +20,29 @@ from bench.upload.clients import Put, measure, ours, s5cmd
 def alone(rounds: int, objects: int) -> None:
     """Put objects of 10 KB, 16 in flight; CPU is the client's, without its start-up."""
     with TemporaryDirectory(prefix="mailvault-bench-") as directory:
+        make_files(Path(directory), objects // 2)
         clients = [
             ours("rust", objects),
             ours("boto3", objects // 25),
             s5cmd(Path(directory), objects // 2),
             ours("script", objects // 25),
         ]
-        results: list[list[Put]] = [[] for _ in clients]
-        for turn in range(rounds):
-            for client, done in zip(clients, results, strict=True):
-                done.append(measure(client))
-                print(f"{turn + 1}: {client.name} {done[-1].cpu_us:.0f} µs", flush=True)
-    cpu = [median(one.cpu_us for one in done) for done in results]
+        results = take_turns(
+            {client.name: partial(measure, client, sink) for client in clients}, rounds
+        )
+    typical = medians(results)
+    rust = typical[clients[0].name]
     print_table(
         ("", "CPU µs an object", "rounds", "mailvault's Rust takes", "objects/s"),
         [
             (
-                client.name,
-                f"{used:.0f}",
-                " ".join(f"{one.cpu_us:.0f}" for one in done),
-                f"{cpu[0] / used:.3f} times",
-                f"{median(one.per_second for one in done):,.0f}",
+                name,
+                f"{put.cpu_us:.0f}",
+                " ".join(f"{one.cpu_us:.0f}" for one in results[name]),
+                f"{rust.cpu_us / put.cpu_us:.3f} times",
+                f"{put.per_second:,.0f}",
             )
-            for client, used, done in zip(clients, cpu, results, strict=True)
+            for name, put in typical.items()
         ],
         packages=("obstore", "boto3"),
     )

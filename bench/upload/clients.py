@@ -1,21 +1,23 @@
-"""The clients that put small objects: ours, s5cmd, and what somebody writes in an afternoon."""
+"""The clients that put small objects: ours, s5cmd, rclone, and a script of an afternoon."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from bench.run import Run, run
+from bench.stores import program
 from bench.upload.put import IN_FLIGHT, SIZE
-from bench.upload.sink import sink
+from deploy.embedded import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from bench.stores import OpenStore
 
 
 class Put(NamedTuple):
@@ -33,9 +35,9 @@ class Client(NamedTuple):
     command: Callable[[int, str], Sequence[str]]
 
 
-def measure(client: Client) -> Put:
-    """Put all objects at a sink; what the client takes for the first one is its start-up."""
-    first, every = _run(client, 1), _run(client, client.objects)
+def measure(client: Client, open_store: OpenStore) -> Put:
+    """Put all objects at a new store; what the client takes for the first one is its start-up."""
+    first, every = _run(client, 1, open_store), _run(client, client.objects, open_store)
     return per_object(client.objects - 1, first, every)
 
 
@@ -45,44 +47,87 @@ def per_object(objects: int, first: Run, every: Run) -> Put:
     return Put(1e6 * cpu / objects, objects / seconds)
 
 
-def _run(client: Client, objects: int) -> Run:
-    with sink() as server:
-        done = run(client.command(objects, server.endpoint), server.environment)
-    if server.objects != objects:
-        raise click.ClickException(f"{client.name} put {server.objects} objects of {objects}")
+def _run(client: Client, objects: int, open_store: OpenStore) -> Run:
+    with open_store() as store:
+        os.sync()  # what was written before is not this client's
+        done = run(client.command(objects, store.endpoint), store.environment)
+    if store.objects != objects:
+        raise click.ClickException(f"{client.name} put {store.objects} objects of {objects}")
     return done
 
 
-def ours(kind: str, objects: int) -> Client:
+def ours(kind: str, objects: int, *, in_flight: int = IN_FLIGHT) -> Client:
     """One of mailvault's uploaders, or with `script` boto3 and threads."""
     name = "boto3, threads" if kind == "script" else f"mailvault, {kind}"
-    return Client(
-        name,
-        objects,
-        lambda count, _: (
-            sys.executable, "-W", "ignore", "-m", "bench.upload.put", kind, str(count)
-        ),
-    )  # fmt: skip
+
+    def command(count: int, _: str) -> Sequence[str]:
+        put = (sys.executable, "-W", "ignore", "-m", "bench.upload.put")
+        return *put, kind, str(count), str(in_flight)
+
+    return Client(name, objects, command)
+
+
+def make_files(directory: Path, objects: int) -> None:
+    """Write what clients put that read files: one below `1`, and all below their number."""
+    for count in (1, objects):
+        for number in range(count):
+            path = directory / str(count) / f"{number % 256:02x}" / f"{number}.html"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(SIZE))
 
 
 def s5cmd(directory: Path, objects: int) -> Client:
-    """s5cmd (github.com/peak/s5cmd, v2.3.0), over files in a directory of their own.
+    """s5cmd (github.com/peak/s5cmd), over the files of a directory.
 
     Raises:
         click.ClickException: It is not there.
     """
-    program = shutil.which("s5cmd")
-    if program is None:
-        raise click.ClickException("s5cmd is not on the PATH: build it with Go, v2.3.0")
-    for count in (1, objects):
-        (directory / str(count)).mkdir(parents=True)
-        for number in range(count):
-            (directory / str(count) / f"{number}.html").write_bytes(os.urandom(SIZE))
+    path = program("s5cmd")
 
     def command(count: int, endpoint: str) -> Sequence[str]:
         return (
-            program, "--numworkers", str(IN_FLIGHT), "--endpoint-url", endpoint,
-            "cp", f"{directory}/{count}/", "s3://mailvault/emails/",
+            path, "--numworkers", str(IN_FLIGHT), "--endpoint-url", endpoint,
+            "cp", f"{directory}/{count}/", f"s3://{BUCKET}/emails/",
         )  # fmt: skip
 
-    return Client("s5cmd 2.3.0", objects, command)
+    return Client("s5cmd", objects, command)
+
+
+def s5cmd_run(directory: Path, objects: int) -> Client:
+    """The same program, told each file in a list of commands.
+
+    Raises:
+        click.ClickException: It is not there.
+    """
+    path = program("s5cmd")
+
+    def command(count: int, endpoint: str) -> Sequence[str]:
+        commands = directory / f"{count}.txt"
+        files = (directory / str(count)).rglob("*.html")
+        copies = (f"cp {file} s3://{BUCKET}/emails/{file.parent.name}/{file.name}\n"
+                  for file in files)  # fmt: skip
+        commands.write_text("".join(copies), encoding="utf-8")
+        return (
+            path, "--numworkers", str(IN_FLIGHT), "--endpoint-url", endpoint,
+            "run", str(commands),
+        )  # fmt: skip
+
+    return Client("s5cmd run", objects, command)
+
+
+def rclone(directory: Path, objects: int) -> Client:
+    """rclone (rclone.org), over the files of a directory.
+
+    Raises:
+        click.ClickException: It is not there.
+    """
+    path = program("rclone")
+
+    def command(count: int, endpoint: str) -> Sequence[str]:
+        return (
+            path, "copy", "--config", "", "--transfers", str(IN_FLIGHT),
+            "--s3-no-check-bucket", f"{directory}/{count}",
+            f":s3,provider=Other,env_auth=true,endpoint='{endpoint}':{BUCKET}/emails",
+        )  # fmt: skip
+
+    return Client("rclone", objects, command)

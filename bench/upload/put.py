@@ -1,4 +1,4 @@
-"""Puts objects of random bytes from memory: `python -m bench.upload.put rust 1000`."""
+"""Puts objects of random bytes from memory: `python -m bench.upload.put rust 1000 16`."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ AHEAD = 3
 """Groups that are with the uploader."""
 
 
-def by_uploader(settings: Settings, kind: str, count: int) -> None:
+def by_uploader(settings: Settings, kind: str, count: int, in_flight: int) -> None:
     """Put by one of mailvault's own uploaders."""
     content = os.urandom(SIZE)
     uploader = open_uploader(
         settings, choice="rust" if kind == "rust" else "boto3",
-        concurrency=IN_FLIGHT, max_bytes=64 * 1024**2,
+        concurrency=in_flight, max_bytes=64 * 1024**2,
     ).uploader  # fmt: skip
     under_way = 0
     for numbers in _groups(count):
@@ -65,9 +65,9 @@ def _stored(outcomes: list[Outcome]) -> int:
     return len(outcomes)
 
 
-def by_script(settings: Settings, count: int) -> None:
+def by_script(settings: Settings, count: int, in_flight: int) -> None:
     """Put as a script does that somebody writes in an afternoon: boto3 and threads."""
-    client, bucket = boto_client(settings, connections=IN_FLIGHT), bucket_name(settings)
+    client, bucket = boto_client(settings, connections=in_flight), bucket_name(settings)
     content = os.urandom(SIZE)
 
     def put(number: int) -> None:
@@ -76,18 +76,18 @@ def by_script(settings: Settings, count: int) -> None:
             ContentType="text/html",
         )  # fmt: skip
 
-    with ThreadPoolExecutor(IN_FLIGHT) as threads:
+    with ThreadPoolExecutor(in_flight) as threads:
         for _ in threads.map(put, range(count)):
             pass
 
 
-def main(kind: str, count: str) -> None:
+def main(kind: str, count: str, in_flight: str) -> None:
     """Put `count` objects as `kind` does: rust, boto3 or script."""
     settings = load_settings()
     if kind == "script":
-        by_script(settings, int(count))
+        by_script(settings, int(count), int(in_flight))
     else:
-        by_uploader(settings, kind, int(count))
+        by_uploader(settings, kind, int(count), int(in_flight))
 
 
 if __name__ == "__main__":
