@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ class Setting:
         command = (sys.executable, "-W", "ignore", "-m", "mailvault", *arguments)
         done = run(command, self.environment, self.directory, on_start)
         print(f"mailvault {' '.join(arguments)}: {done.seconds:.1f} s", flush=True)
+        for line in re.findall(r"worker \d+: .* emails stored.*", done.said):
+            print(line, flush=True)
         return done
 
     def add_bodies(self, emails: int, size: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bench.upload.alone import alone
+from bench.upload.large import large
 from bench.upload.road import road
 from bench.upload.stores import stores
 
@@ -14,7 +15,7 @@ def main() -> None:
     """Measure the uploader; every command prints a table."""
 
 
-for command in (alone, road, stores):
+for command in (alone, road, stores, large):
     main.add_command(command)
 
 if __name__ == "__main__":
