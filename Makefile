@@ -100,7 +100,7 @@ bench-queue: $(EXTENSION) ## Race the queue against others, and measure it on de
 .PHONY: bench-upload
 bench-upload: $(EXTENSION) ## Race the uploader against others, and measure it; an hour
 	cargo build --release --locked --quiet --package mailvault-sink
-	for command in alone road stores large memory; do \
+	for command in alone road stores large memory latency; do \
 		$(BIN)/python -W ignore -m bench.upload $$command || exit; done
 
 .PHONY: lock

@@ -6,6 +6,7 @@ import click
 
 from bench.upload.alone import alone
 from bench.upload.large import large
+from bench.upload.latency import latency
 from bench.upload.memory import memory
 from bench.upload.road import road
 from bench.upload.stores import stores
@@ -16,7 +17,7 @@ def main() -> None:
     """Measure the uploader; every command prints a table."""
 
 
-for command in (alone, road, stores, large, memory):
+for command in (alone, road, stores, large, memory, latency):
     main.add_command(command)
 
 if __name__ == "__main__":
