@@ -231,6 +231,10 @@ class Outbox:
         [(paused, cancelled)] = self._call("orders")
         return Orders(paused, frozenset(cancelled))
 
+    def stored(self, keys: Sequence[str]) -> set[str]:
+        """Return those of some object keys that are in the ledger."""
+        return {key for (key,) in self._call("stored", keys=texts(keys))}
+
     def is_drained(self) -> bool:
         """Whether nothing is ready, nothing waits, and nobody has anything in hand."""
         [(drained,)] = self._call("is_drained")

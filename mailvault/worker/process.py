@@ -7,15 +7,18 @@ import os
 import socket
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import psycopg
 
 from mailvault.db import Pool, connect, dsn
 from mailvault.migrate import require_current
 from mailvault.queue.outbox import Outbox, RetryPolicy
 from mailvault.source.reader import SourceReader
+from mailvault.store.leftovers import abort_leftovers
 from mailvault.store.open import open_uploader
 from mailvault.store.probe import probe
 from mailvault.worker.breaker import Breaker
@@ -123,6 +126,9 @@ def run_worker(
             started = time.monotonic()
             try:
                 loop.run()
+                with suppress(psycopg.Error):
+                    if not stop.at_once:
+                        abort_leftovers(settings, outbox.stored)
             finally:
                 heart.end("stopped")
         seconds = time.monotonic() - started

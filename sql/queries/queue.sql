@@ -69,6 +69,12 @@ select c.paused_at, c.paused_by
 from mailvault.control as c
 where c.paused_at is not null;
 
+-- name: stored
+-- Which of some keys are in the ledger.
+select o.key
+from mailvault.object as o
+where o.key = any(%(keys)s::text[]);
+
 -- name: is_drained
 -- Nothing is ready, nothing waits for another attempt, and nobody has anything in hand.
 select

@@ -1,0 +1,45 @@
+"""Multipart uploads that nobody will complete, and that cost room at the store until aborted.
+
+Who works on an upload aborts it when it fails. But where the answer to its start was lost, or a
+worker was killed, nobody knows its id: it is found in the store's list.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from mailvault.store.boto_errors import FAILURES, explain
+from mailvault.store.options import Patience, boto_client, bucket_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mailvault.config import Settings
+
+_PATIENCE = Patience(connect=3, request=3, retries=1, total=8)
+
+log = logging.getLogger(__name__)
+
+
+def abort_leftovers(settings: Settings, stored: Callable[[list[str]], set[str]]) -> None:
+    """Abort the uploads to all keys that are `stored`: nobody needs these any more.
+
+    One that another worker is at still, whose lease is lost then, fails and is done again. What is
+    not allowed or fails is left to the bucket's lifecycle rule.
+    """
+    bucket = bucket_name(settings)
+    with closing(boto_client(settings, _PATIENCE)) as client:
+        try:
+            pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
+            uploads = [one for page in pages for one in page.get("Uploads", [])]
+            over = stored([one["Key"] for one in uploads]) if uploads else set()
+            for one in uploads:
+                if one["Key"] in over:
+                    client.abort_multipart_upload(
+                        Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"]
+                    )
+                    log.info("aborted a left-over multipart upload of %s", one["Key"])
+        except FAILURES as error:
+            log.info("left-over multipart uploads: %s", explain(error)[1])
