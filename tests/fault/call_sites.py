@@ -33,7 +33,7 @@ SHORTENED: dict[str, Any] = {
 }
 
 SECONDS = 60.0
-"""In which a run must have ended."""
+"""In which a run must have ended, unless it is a long one."""
 
 IMPOSSIBLE = "no-such-file.bin"
 
@@ -58,7 +58,12 @@ class Runs:
         }
 
     def drain(
-        self, uploader: UploaderChoice, stop: Stop, *, concurrency: int = 2
+        self,
+        uploader: UploaderChoice,
+        stop: Stop,
+        *,
+        concurrency: int = 2,
+        seconds: float = SECONDS,
     ) -> WorkResult | None:
         """Work until nothing is left; None if the worker says that a server is out of reach."""
         given = {name.lower(): value for name, value in self._given.items()}
@@ -67,7 +72,7 @@ class Runs:
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(run_worker, settings, options, stop)
             try:
-                return running.result(SECONDS)
+                return running.result(seconds)
             except (psycopg.OperationalError, UnreachableError):
                 return None
             finally:

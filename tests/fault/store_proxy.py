@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
@@ -14,10 +16,16 @@ from tests.fault.line import Fault, Line
 from tests.s3.fake_store import Answer, Request
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
 HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length", "date", "expect"})
+
+
+class Torn(StrEnum):
+    """What can become of one request on its way, beside what can become of any call."""
+
+    REQUEST = "torn request"  # the connection is reset when half of its bytes have come
+    ANSWER = "torn answer"  # it is done, and the connection ends with half of the answer's bytes
 
 
 @dataclass(frozen=True)
@@ -53,14 +61,16 @@ class StoreProxy(Line):
     """
 
     def __init__(
-        self, endpoint: str, script: Callable[[Request], Fault | Answer | None] = lambda _: None
+        self,
+        endpoint: str,
+        script: Callable[[Request], Fault | Torn | Answer | None] = lambda _: None,
     ) -> None:
         super().__init__()
         self._server = urlsplit(endpoint).netloc
         self.script = script
         self.passed: list[Passed] = []
         self.latency = 0.0
-        self.done: Counter[Fault | int] = Counter()
+        self.done: Counter[Fault | Torn | int] = Counter()
         self._pause = threading.Event()
         # SeaweedFS (4.48) looks at the key and writes in two steps: of two completions at once,
         # each on condition that nothing is there, both succeed one time in four.
@@ -104,15 +114,25 @@ class StoreProxy(Line):
         headers = http.client.parse_headers(reader)
         if "100-continue" in headers.get("Expect", "").lower():
             client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body = reader.read(int(headers.get("Content-Length") or 0))
         request = Request(method, path, {name.lower(): value for name, value in headers.items()})
+        fault = self.script(request)
+        length = int(headers.get("Content-Length") or 0)
+        if fault is Torn.REQUEST:
+            self.done[fault] += 1
+            reader.read(length // 2)
+            raise ConnectionResetError
+        body = reader.read(length)
         self.gate()
         if self.latency and method == "PUT" and "/.mailvault/" not in path:
             self._pause.wait(self.latency)
-        fault = self.script(request)
         reply = self._pass_on(request, list(headers.items()), body, fault, client, server)
         self.gate()
-        _send(client, method, reply)
+        answer = _as_bytes(method, reply)
+        if fault is Torn.ANSWER:
+            client.sendall(answer[: len(answer) // 2])
+            client.shutdown(socket.SHUT_WR)  # a reset might overtake what was sent
+            return False
+        client.sendall(answer)
         return True
 
     def _pass_on(
@@ -120,7 +140,7 @@ class StoreProxy(Line):
         request: Request,
         headers: list[tuple[str, str]],
         body: bytes,
-        fault: Fault | Answer | None,
+        fault: Fault | Torn | Answer | None,
         client: socket.socket,
         server: http.client.HTTPConnection,
     ) -> _Reply:
@@ -172,9 +192,9 @@ def _scripted(answer: Answer) -> _Reply:
     return _Reply(answer.status, headers, body)
 
 
-def _send(client: socket.socket, method: str, reply: _Reply) -> None:
+def _as_bytes(method: str, reply: _Reply) -> bytes:
     reason = http.client.responses.get(reply.status, "")
     lines = [f"HTTP/1.1 {reply.status} {reason}"]
     lines += [f"{name}: {value}" for name, value in reply.headers]
     body = b"" if method == "HEAD" else reply.body
-    client.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
