@@ -103,6 +103,11 @@ bench-upload: $(EXTENSION) ## Race the uploader against others, and measure it; 
 	for command in alone road stores large memory latency; do \
 		$(BIN)/python -W ignore -m bench.upload $$command || exit; done
 
+.PHONY: profile
+profile: $(EXTENSION) ## Say where the road's microseconds go; perf, py-spy and inferno must be on the PATH
+	cargo build --release --locked --quiet --package mailvault-sink
+	$(BIN)/python -W ignore -m bench.upload profile --svg docs/profile.svg
+
 .PHONY: lock
 lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

