@@ -6,22 +6,12 @@ compete for its cores.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 import psycopg
 
+from bench.run import cpu_of
 from bench.setting import setting
 from bench.stores import seaweedfs
-
-if TYPE_CHECKING:
-    import psutil
-
-
-def cpu_of(server: psutil.Process) -> float:
-    """CPU seconds so far of a server, and of the processes that it started and that ended."""
-    times = server.cpu_times()
-    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 @click.command()

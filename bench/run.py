@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    import psutil
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -59,3 +61,9 @@ def run(
     if process.returncode:
         raise click.ClickException(f"{' '.join(command)}:\n{said}")
     return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, said)
+
+
+def cpu_of(server: psutil.Process) -> float:
+    """CPU seconds so far of a server, and of the processes that it started and that ended."""
+    times = server.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)

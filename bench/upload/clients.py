@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from bench.run import Run, run
+from bench.run import Run, cpu_of, run
 from bench.stores import program
 from bench.upload.put import IN_FLIGHT, SIZE
 from deploy.embedded import BUCKET
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class Put(NamedTuple):
-    """What one object took of a client."""
+    """What one object took of a client, and of the servers that the client was sending to."""
 
     cpu_us: float
     per_second: float
+    servers_us: float
 
 
 class Client(NamedTuple):
@@ -37,23 +38,27 @@ class Client(NamedTuple):
 
 def measure(client: Client, open_store: OpenStore) -> Put:
     """Put all objects at a new store; what the client takes for the first one is its start-up."""
-    first, every = _run(client, 1, open_store), _run(client, client.objects, open_store)
-    return per_object(client.objects - 1, first, every)
+    first, _ = _run(client, 1, open_store)
+    every, servers = _run(client, client.objects, open_store)
+    return per_object(client.objects - 1, first, every, servers)
 
 
-def per_object(objects: int, first: Run, every: Run) -> Put:
+def per_object(objects: int, first: Run, every: Run, servers: float) -> Put:
     """What each of some objects took, where another run shows what the start-up takes."""
     cpu, seconds = every.cpu - first.cpu, every.seconds - first.seconds
-    return Put(1e6 * cpu / objects, objects / seconds)
+    return Put(1e6 * cpu / objects, objects / seconds, 1e6 * servers / objects)
 
 
-def _run(client: Client, objects: int, open_store: OpenStore) -> Run:
+def _run(client: Client, objects: int, open_store: OpenStore) -> tuple[Run, float]:
+    """Run a client; the store's CPU seconds are returned too."""
     with open_store() as store:
         os.sync()  # what was written before is not this client's
+        before = cpu_of(store.process)
         done = run(client.command(objects, store.endpoint), store.environment)
+        servers = cpu_of(store.process) - before
     if store.objects != objects:
         raise click.ClickException(f"{client.name} put {store.objects} objects of {objects}")
-    return done
+    return done, servers
 
 
 def ours(kind: str, objects: int, *, in_flight: int = IN_FLIGHT) -> Client:

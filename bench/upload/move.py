@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.run import cpu_of
 from bench.setting import setting
 from bench.upload.clients import Put, per_object
 from bench.upload.put import IN_FLIGHT, SIZE
@@ -32,7 +33,9 @@ def move(
         plain = replace(place, environment=place.environment | {"S3_SSE": "none"})
         first = plain.run(*work)
         plain.add_bodies(emails, SIZE)
+        before = cpu_of(store.process) + cpu_of(place.postgres)
         every = plain.run(*work)
+        servers = cpu_of(store.process) + cpu_of(place.postgres) - before
     if not 0 <= store.objects - emails < TRIALS:
         raise click.ClickException(f"the store has {store.objects} objects for {emails} emails")
-    return per_object(emails, first, every)
+    return per_object(emails, first, every, servers)
