@@ -66,7 +66,7 @@ def profile(emails: int, svg: Path | None) -> None:
         [
             (where, f"{cost * count / total:.1f}", f"{count / total:.1%}")
             for where, count in groups.most_common()
-            if count / total >= 0.002
+            if count / total >= 0.005
         ]
         + [("all", f"{cost:.1f}", "")],
         packages=("psycopg", "obstore"),
