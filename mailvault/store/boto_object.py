@@ -71,7 +71,7 @@ def _place_whole(placing: _Placing) -> StoredObject | None:
         for attempt in range(_ATTEMPTS):
             target.pause(attempt)
             try:
-                etag = target.put(key, body, digest, placing.headers)
+                etag = target.put(key, body, digest, placing.headers)["ETag"]
             except FAILURES as error:
                 if not isinstance(error, ClientError) or status(error) not in {409, 412}:
                     raise classify("storing", key, error) from None

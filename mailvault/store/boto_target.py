@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.literals import ServerSideEncryptionType
+    from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef
 
     from mailvault.config import Settings
     from mailvault.store.budget import ByteBudget
@@ -74,8 +75,10 @@ class Destination:
     bucket: str
     encryption: Encryption
 
-    def put(self, key: str, body: bytes, digest: bytes, headers: Headers) -> str:
-        """Put an object where there is none, in one request; return its etag.
+    def put(
+        self, key: str, body: bytes, digest: bytes, headers: Headers
+    ) -> PutObjectOutputTypeDef:
+        """Put an object where there is none, in one request; return the answer.
 
         Raises:
             ClientError: The store refuses; with 412 there is an object.
@@ -89,7 +92,7 @@ class Destination:
             ChecksumSHA256=base64(digest),
             **self.encryption,
             **headers,
-        )["ETag"]
+        )
 
 
 @dataclass(frozen=True)

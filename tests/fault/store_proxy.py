@@ -187,7 +187,7 @@ class StoreProxy(Line):
 
 
 def _scripted(answer: Answer) -> _Reply:
-    body = f"<Error><Code>{answer.code}</Code><Message>{answer.message}</Message></Error>".encode()
+    body = answer.body()
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
     return _Reply(answer.status, headers, body)
 

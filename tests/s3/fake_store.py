@@ -29,6 +29,12 @@ class Answer:
     code: str = ""
     message: str = "scripted"
 
+    def body(self) -> bytes:
+        if not self.code:
+            return b""
+        error = f"<Error><Code>{self.code}</Code><Message>{self.message}</Message></Error>"
+        return error.encode()
+
 
 class FakeStore:
     """A server for the length of a block, with its clock so many seconds ahead."""
@@ -48,11 +54,7 @@ class FakeStore:
                 request = Request(self.command, self.path, headers)
                 store.requests.append(request)
                 answer = script(request)
-                body = (
-                    f"<Error><Code>{answer.code}</Code><Message>{answer.message}</Message></Error>"
-                    if answer.code
-                    else ""
-                ).encode()
+                body = answer.body()
                 self.send_response(answer.status)
                 self.send_header("ETag", '"tag"')
                 self.send_header("Content-Length", str(len(body)))

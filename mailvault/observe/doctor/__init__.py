@@ -10,6 +10,7 @@ from mailvault.db import first_line, query
 from mailvault.observe.doctor import holders, program, server, source, store, vacuum
 from mailvault.observe.doctor.examination import Examination
 from mailvault.observe.doctor.finding import SEVERITIES, Finding, Severity
+from mailvault.observe.doctor.store import AbilityRow, StoreReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from mailvault.config import Settings
     from mailvault.source.mapping import Mapping
 
-__all__ = ["SEVERITIES", "Finding", "Severity", "examine_database", "examine_store"]
+__all__ = [
+    "SEVERITIES",
+    "AbilityRow",
+    "Finding",
+    "Severity",
+    "StoreReport",
+    "examine_database",
+    "examine_store",
+    "report_store",
+]
 
 _CHECKS: tuple[Callable[[Examination], list[Finding]], ...] = (
     server.version,
@@ -65,6 +75,12 @@ def examine_store(settings: Settings) -> Iterator[Finding]:
     """Look at the uploader and the bucket, where small objects come and go."""
     yield program.uploader(settings)
     yield from store.bucket(settings)
+
+
+def report_store(settings: Settings) -> StoreReport:
+    """Look at the same, and leave out nothing that the bucket can do."""
+    found = store.report(settings)
+    return StoreReport(found.rows, [program.uploader(settings), *found.findings])
 
 
 def _run(check: Callable[[Examination], list[Finding]], look: Examination) -> list[Finding]:

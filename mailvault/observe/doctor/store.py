@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from mailvault.errors import MailvaultError
 from mailvault.observe.doctor.finding import Finding
@@ -13,63 +14,81 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mailvault.config import Settings
-    from mailvault.store.probe import Abilities
+    from mailvault.observe.doctor.finding import Severity
+    from mailvault.store.probe import Ability, Learned, Seen
+
+
+@dataclass(frozen=True, slots=True)
+class AbilityRow:
+    """One thing that a store may be able to do, and what it means for this bucket.
+
+    Attributes:
+        ability: Which one, in one word.
+        about: What the bucket does if it has it: "it can …".
+        answer: Whether it does.
+        detail: What it said or did, or why it was not tried.
+        severity: How bad that is.
+        mailvault: What mailvault does about it.
+        remedy: A setting or right to copy; None where there is nothing to do.
+    """
+
+    ability: str
+    about: str
+    answer: Literal["yes", "no", "not tried"]
+    detail: str
+    severity: Severity
+    mailvault: str
+    remedy: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReport:
+    """All that was learned of a bucket."""
+
+    rows: list[AbilityRow]
+    findings: list[Finding]
+
+
+def report(settings: Settings) -> StoreReport:
+    """Try all that may be asked of the bucket."""
+    try:
+        learned = learn(settings)
+    except MailvaultError as error:
+        return StoreReport([], [Finding("bucket", "problem", str(error), error.hint or None)])
+    rows = [_row(ability, seen, settings) for ability, seen in learned.seen]
+    return StoreReport(rows, list(_clock(learned)))
 
 
 def bucket(settings: Settings) -> Iterator[Finding]:
     """Find a bucket that cannot be used, or that does not keep what it should."""
-    try:
-        seen = learn(settings)
-    except MailvaultError as error:
-        yield Finding("bucket", "problem", str(error), error.hint or None)
-        return
-    lacking = list(_lacking(seen, settings))
-    yield from lacking or [
-        Finding(
-            "bucket",
-            "ok",
-            f"bucket {settings.s3_bucket} overwrites nothing, refuses damaged bytes, and can be "
-            f"read from and deleted from; encryption: {seen.encryption or 'none'}",
-        )
-    ]
-    if seen.ahead is not None:
-        yield compare_clocks("the store's", seen.ahead)
+    found = report(settings)
+    lacking = [row for row in found.rows if row.severity != "ok"]
+    for row in lacking:
+        what = f"bucket {settings.s3_bucket} does not {row.about} ({row.detail}): {row.mailvault}"
+        yield Finding("bucket", row.severity, what, row.remedy)
+    if found.rows and not lacking:
+        yield Finding(
+            "bucket", "ok",
+            f"bucket {settings.s3_bucket} can do all that mailvault asks of it; "
+            "mailvault doctor --store shows what that is",
+        )  # fmt: skip
+    yield from found.findings
 
 
-def _lacking(seen: Abilities, settings: Settings) -> Iterator[Finding]:
-    name = settings.s3_bucket
-    if not seen.keeps:
-        yield Finding(
-            "bucket", "problem",
-            f"bucket {name} writes over an object though If-None-Match forbids it: an upload to a "
-            "key that is in use destroys what was there",
-            "upgrade the store to a version with conditional writes, or choose another one",
-        )  # fmt: skip
-    if not seen.checks:
-        yield Finding(
-            "bucket", "warning",
-            f"bucket {name} takes bytes that do not have the SHA-256 sent with them: damage on "
-            "the way is not noticed there",
-            "upgrade the store to a version that checks x-amz-checksum-sha256; use https",
-        )  # fmt: skip
-    if not seen.reads:
-        yield Finding(
-            "bucket", "problem",
-            f"in bucket {name} we may not read: an upload that is repeated after a crash "
-            "cannot tell its own object, and fails",
-            f"allow s3:GetObject on arn:aws:s3:::{name}/*",
-        )  # fmt: skip
-    if not seen.deletes:
-        yield Finding(
-            "bucket", "notice",
-            f"in bucket {name} we may not delete: a small object of each start stays below "
-            ".mailvault/",
-            f"allow s3:DeleteObject on arn:aws:s3:::{name}/.mailvault/*",
-        )  # fmt: skip
-    if seen.reads and settings.s3_sse != "none" and seen.encryption is None:
-        yield Finding(
-            "bucket", "notice",
-            f"bucket {name} took an object with S3_SSE={settings.s3_sse}, and does not say that "
-            "it is encrypted",
-            "see the store's own documentation, or set S3_SSE=none",
-        )  # fmt: skip
+def _row(ability: Ability, seen: Seen, settings: Settings) -> AbilityRow:
+    lacks = seen.answer == "no"
+    remedy = ability.remedy.format(bucket=settings.s3_bucket) if ability.remedy else None
+    return AbilityRow(
+        ability.name,
+        ability.about,
+        seen.answer,
+        seen.detail,
+        ability.severity if lacks else "ok",
+        ability.instead if lacks else ability.use if seen.answer == "yes" else "nothing",
+        remedy if lacks else None,
+    )
+
+
+def _clock(learned: Learned) -> Iterator[Finding]:
+    if learned.ahead is not None:
+        yield compare_clocks("the store's", learned.ahead)

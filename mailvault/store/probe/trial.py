@@ -1,0 +1,197 @@
+"""A scratch prefix in the bucket, where things are tried and nothing is left."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mailvault.errors import (
+    BucketMissingError,
+    PartError,
+    StoreBusyError,
+    StoreDeniedError,
+    StoreFaultError,
+    StoreRefusedError,
+    StoreUnableError,
+    StoreUnreachableError,
+    UnreachableError,
+)
+from mailvault.models import Part
+from mailvault.store import keys
+from mailvault.store.boto_errors import FAILURES, explain, status
+from mailvault.store.boto_object import headers_of
+from mailvault.store.boto_target import Destination, encryption
+from mailvault.store.confine import short
+from mailvault.store.options import Patience, boto_client, bucket_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, PutObjectOutputTypeDef
+
+    from mailvault.config import Settings
+
+PREFIX = ".mailvault/"
+
+BODY = b"mailvault was here\n"
+OTHER_BODY = b"and wrote over it\n"
+
+_PATIENCE = Patience(connect=3, request=3, retries=1, total=8)
+
+_HINTS: dict[type[PartError], str] = {
+    StoreUnreachableError: "check S3_ENDPOINT, and that the store runs",
+    StoreDeniedError: "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and their rights",
+    BucketMissingError: "check S3_BUCKET and S3_REGION, or create the bucket",
+    StoreUnableError: "choose a store that knows If-None-Match and SHA-256 checksums",
+}
+
+
+def sha256(body: bytes) -> bytes:
+    """Return the SHA-256 of some bytes."""
+    return hashlib.sha256(body).digest()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The bucket for a moment, and what is to be taken out of it again.
+
+    Attributes:
+        destination: The bucket, and how an upload puts objects there.
+        first: The object that is put first; what else is tried has its key as a prefix.
+        objects: What is to be deleted: keys, with the version where the store told one.
+        uploads: What is to be aborted: keys with the upload's id.
+    """
+
+    destination: Destination
+    first: Part
+    objects: set[tuple[str, str | None]] = field(default_factory=set)
+    uploads: set[tuple[str, str]] = field(default_factory=set)
+
+    def key(self, name: str) -> str:
+        """Return the key of another object."""
+        return f"{self.first.key}-{name}"
+
+    def put(self, key: str, body: bytes, digest: bytes) -> None:
+        """Put an object as an upload does.
+
+        Raises:
+            ClientError: The store refuses.
+            BotoCoreError: It did not answer.
+        """
+        headers = headers_of(self.first)
+        self.store(key, lambda: self.destination.put(key, body, digest, headers))
+
+    def store(self, key: str, request: Callable[[], PutObjectOutputTypeDef]) -> None:
+        """Make a request that stores an object, which is then to be deleted."""
+        try:
+            answer = request()
+        except ClientError as error:
+            if status(error) >= 500:  # it may be there
+                self.objects.add((key, None))
+            raise
+        self.objects.add((key, answer.get("VersionId")))
+
+    def put_first(self) -> None:
+        """Put the first object."""
+        try:
+            self.put(self.first.key, BODY, sha256(BODY))
+        except ClientError as error:
+            if status(error) != 412:
+                raise
+            # Asked again after its answer was lost, the store holds our own object.
+            self.objects.add((self.first.key, None))
+
+    def read(self, key: str) -> tuple[bytes, GetObjectOutputTypeDef]:
+        """Return an object's bytes and the answer that brought them."""
+        answer = self.destination.client.get_object(Bucket=self.destination.bucket, Key=key)
+        return answer["Body"].read(), answer
+
+    def delete(self) -> str | None:
+        """Take all objects away; return what the store said where it does not let us.
+
+        Some may write and not delete, which is all that uploads need.
+        """
+        for key, version in sorted(self.objects, key=str):
+            try:
+                self._delete(key, version)
+            except ClientError as error:
+                kind, detail = explain(error)
+                if kind in {StoreFaultError, StoreBusyError}:
+                    raise
+                return detail
+            self.objects.discard((key, version))
+        return None
+
+    def _delete(self, key: str, version: str | None) -> None:
+        """Delete an object, its version if we may, so that no marker stays behind."""
+        client, bucket = self.destination.client, self.destination.bucket
+        if version is not None:
+            try:
+                client.delete_object(Bucket=bucket, Key=key, VersionId=version)
+            except ClientError as error:
+                if explain(error)[0] is not StoreDeniedError:
+                    raise
+            else:
+                return
+        client.delete_object(Bucket=bucket, Key=key)
+
+    def clean(self) -> None:
+        """Abort and delete what is left; what the store says to that is no news any more."""
+        client, bucket = self.destination.client, self.destination.bucket
+        with suppress(BotoCoreError, ClientError):
+            for key, number in self.uploads:
+                with suppress(ClientError):
+                    client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=number)
+            self.delete()
+
+
+@contextmanager
+def open_trial(settings: Settings) -> Iterator[Trial]:
+    """Open the bucket for a moment, clean up there, and explain what fails.
+
+    Raises:
+        ConfigError: A setting is missing or malformed, or there are no credentials.
+        UnreachableError: The store is out of reach or refuses us; the text says why and where.
+    """
+    bucket = bucket_name(settings)
+    client = boto_client(settings, _PATIENCE)
+    trial = Trial(Destination(client, bucket, encryption(settings)), _part())
+    try:
+        try:
+            yield trial
+        except ClientError:
+            trial.clean()
+            raise
+        trial.clean()
+    except FAILURES as error:
+        raise _explained(settings, error) from None
+    finally:
+        client.close()
+
+
+def _part() -> Part:
+    number = str(uuid.uuid4())
+    return Part(
+        0,
+        f"{PREFIX}probe-{number}",
+        BODY,
+        "text/plain",
+        keys.content_disposition("probe.txt"),
+        keys.metadata(number, "probe", number),
+    )
+
+
+def _explained(settings: Settings, error: ClientError | BotoCoreError) -> UnreachableError:
+    kind, detail = explain(error)
+    where = f"bucket {settings.s3_bucket} at {settings.s3_endpoint or 'AWS S3'}"
+    hint = _HINTS.get(kind, "see the store's own log, and try again")
+    # Stores without keys of their own say 501, some others 400.
+    refused = kind is StoreUnableError or (kind is StoreRefusedError and "ncrypt" in detail)
+    if settings.s3_sse != "none" and refused:
+        hint = "set S3_SSE=none"
+    return UnreachableError(f"{where}: {short(' '.join(detail.split()))}", hint=hint)
