@@ -19,6 +19,10 @@ TOML_FILE = "mailvault.toml"
 
 UploaderChoice = Literal["auto", "rust", "boto3"]
 
+Provider = Literal[
+    "auto", "aws", "minio", "ceph", "garage", "seaweedfs", "r2", "b2", "wasabi", "gcs", "generic"
+]
+
 
 def _binary_size(value: object) -> object:
     """Read `512M` as the field does, in powers of 1,024."""
@@ -49,9 +53,16 @@ class Settings(BaseSettings):
         default=None, description="The store's address; none means AWS S3 itself."
     )
     s3_bucket: str | None = Field(default=None, description="The bucket that mail goes to.")
-    s3_region: str = Field(default="us-east-1", description="The bucket's region.")
-    s3_sse: Literal["AES256", "aws:kms", "none"] = Field(
-        default="AES256", description="Server-side encryption asked of the store for each object."
+    s3_region: str | None = Field(
+        default=None, description="The bucket's region; none means the provider's usual one."
+    )
+    s3_provider: Provider = Field(
+        default="auto", description="Whose store it is; `auto` goes by the endpoint's host."
+    )
+    s3_sse: Literal["auto", "AES256", "aws:kms", "none"] = Field(
+        default="auto",
+        description="Server-side encryption asked of the store for each object; `auto` is AES256 "
+        "where the provider does not encrypt by itself and does not refuse it.",
     )
     s3_sse_kms_key_id: str | None = Field(
         default=None, description="The key for `aws:kms`; none means the bucket's own."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 from botocore.exceptions import ClientError
 
 from mailvault.store.boto_errors import FAILURES, classify, status
+from mailvault.store.profiles import encryption_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -47,10 +48,11 @@ class Encryption(TypedDict, total=False):
 
 def encryption(settings: Settings) -> Encryption:
     """Return what is asked of the store for each object."""
-    if settings.s3_sse == "none":
+    wanted = encryption_of(settings)
+    if wanted == "none":
         return {}
-    asked: Encryption = {"ServerSideEncryption": settings.s3_sse}
-    if settings.s3_sse == "aws:kms" and settings.s3_sse_kms_key_id:
+    asked: Encryption = {"ServerSideEncryption": wanted}
+    if wanted == "aws:kms" and settings.s3_sse_kms_key_id:
         asked["SSEKMSKeyId"] = settings.s3_sse_kms_key_id
     return asked
 

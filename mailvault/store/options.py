@@ -16,6 +16,7 @@ from obstore.store import S3Store
 
 from mailvault.errors import ConfigError
 from mailvault.store.confine import short
+from mailvault.store.profiles import encryption_of, profile_of, region_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,15 +99,18 @@ def s3_store(settings: Settings, patience: Patience = UPLOAD) -> S3Store:
     """
     config: S3Config = {
         "bucket": bucket_name(settings),
-        "region": settings.s3_region,
+        "region": region_of(settings),
         "checksum_algorithm": "SHA256",
     }
     address = endpoint(settings)
     if address is not None:
         config["endpoint"] = address
-    if settings.s3_sse != "none":
-        config["server_side_encryption"] = settings.s3_sse
-    if settings.s3_sse == "aws:kms" and settings.s3_sse_kms_key_id:
+    elif profile_of(settings).virtual_host and "." not in config["bucket"]:
+        config["virtual_hosted_style_request"] = True
+    encryption = encryption_of(settings)
+    if encryption != "none":
+        config["server_side_encryption"] = encryption
+    if encryption == "aws:kms" and settings.s3_sse_kms_key_id:
         config["sse_kms_key_id"] = settings.s3_sse_kms_key_id
     client: ClientConfig = {
         "allow_http": (address or "").startswith("http://"),
@@ -147,7 +151,7 @@ def boto_client(
     address = endpoint(settings)
     with _aws_configuration():
         session = boto3.Session(
-            region_name=settings.s3_region,
+            region_name=region_of(settings),
             aws_access_key_id=given.get("aws_access_key_id"),
             aws_secret_access_key=given.get("aws_secret_access_key"),
             aws_session_token=given.get("aws_session_token"),
@@ -188,7 +192,7 @@ def _given_credentials(settings: Settings) -> dict[str, str]:
 def _chain(settings: Settings) -> Boto3CredentialProvider:
     """The usual AWS chain, as boto3 knows it: profiles, SSO, roles, containers."""
     with _aws_configuration():
-        session = boto3.Session(region_name=settings.s3_region)
+        session = boto3.Session(region_name=region_of(settings))
         if session.get_credentials() is None:
             raise _no_credentials()
         return Boto3CredentialProvider(session, ttl=_CREDENTIALS_TTL)

@@ -43,7 +43,7 @@ def bucket_by(bucket: Bucket, answer: Answer, *kind: str) -> list[Finding]:
 
 def test_a_good_bucket_is_left_as_it_was(bucket: Bucket) -> None:
     found = list(examine_store(settings(bucket)))
-    assert [finding.check for finding in found] == ["uploader", "bucket", "clock"]
+    assert [finding.check for finding in found] == ["uploader", "bucket", "provider", "clock"]
     assert {finding.severity for finding in found} == {"ok"}
     assert bucket.listing() == []
 
@@ -90,6 +90,17 @@ def test_a_store_with_another_clock_is_found(ahead: int, severity: str) -> None:
     assert ("ahead" if ahead > 0 else "behind" if ahead else "less than") in found.what
 
 
+@pytest.mark.parametrize(
+    ("provider", "severity", "said"),
+    [("r2", "ok", "region auto"), ("gcs", "warning", "would be written over")],
+)
+def test_what_is_known_of_a_provider_is_told(provider: str, severity: str, said: str) -> None:
+    with FakeStore() as store:
+        findings = examine_store(fake_settings(store, s3_provider=provider))
+        [found] = [finding for finding in findings if finding.check == "provider"]
+    assert (found.severity, said in found.what) == (severity, True)
+
+
 def test_a_store_that_is_not_there_is_found(bucket: Bucket) -> None:
     found = list(examine_store(settings(bucket, s3_endpoint="http://127.0.0.1:9")))
     assert [(finding.check, finding.severity) for finding in found] == [
@@ -123,6 +134,7 @@ def test_the_table_needs_no_database_and_has_all_abilities(doctor: Program) -> N
     ]
     assert [line.split()[:2] for line in lines[len(ABILITIES) :]] == [
         ["ok", "uploader"],
+        ["ok", "provider"],
         ["ok", "clock"],
         ["nothing", "is"],
     ]

@@ -100,7 +100,7 @@ def fake_settings(store: FakeStore, **changes: str) -> Settings:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-@pytest.mark.parametrize("sse", ["AES256", "aws:kms", "none"])
+@pytest.mark.parametrize("sse", ["auto", "AES256", "aws:kms", "none"])
 def test_the_probe_sends_what_an_upload_sends(kind: str, sse: str) -> None:
     with FakeStore() as store:
         given = fake_settings(store, s3_sse=sse, s3_sse_kms_key_id="my-key")
@@ -127,7 +127,8 @@ def test_the_probe_sends_what_an_upload_sends(kind: str, sse: str) -> None:
     asked = meant(trial)
     assert asked == meant(upload)
     assert asked["if-none-match"] == "*"
-    assert asked.get("x-amz-server-side-encryption", "none") == sse
+    expected = "AES256" if sse == "auto" else sse
+    assert asked.get("x-amz-server-side-encryption", "none") == expected
 
 
 def no_encryption(request: Request) -> Answer:
@@ -141,7 +142,7 @@ def no_encryption(request: Request) -> Answer:
 def test_a_store_that_cannot_encrypt_is_found_and_the_way_out_said() -> None:
     with FakeStore(no_encryption) as store:
         with pytest.raises(UnreachableError) as raised:
-            probe(fake_settings(store))
+            probe(fake_settings(store, s3_sse="AES256"))
         assert str(raised.value) == (
             f"bucket bucket at {store.address}: 501 NotImplemented: "
             "Server side encryption specified but KMS is not configured"
@@ -151,9 +152,37 @@ def test_a_store_that_cannot_encrypt_is_found_and_the_way_out_said() -> None:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
+def test_a_store_that_cannot_encrypt_is_used_as_it_is_where_nothing_is_asked_for(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FakeStore(no_encryption) as store:
+        given = fake_settings(store)
+        probe(given)
+        uploader = KINDS[kind](given, concurrency=1, max_bytes=1024)
+        uploader.submit([part(b"abc")])
+        uploader.close()
+    [outcome] = uploader.completed(0)
+    assert outcome.error is None
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert warning.startswith("objects are not encrypted: the store refuses S3_SSE=AES256 (501")
+
+
+def test_a_store_that_refuses_something_else_is_not_taken_for_one_that_cannot_encrypt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with FakeStore(lambda _: Answer(501, "NotImplemented")) as store:
+        given = fake_settings(store)
+        with pytest.raises(UnreachableError, match="501 NotImplemented"):
+            probe(given)
+    assert given.s3_sse == "auto"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_what_a_store_cannot_do_is_the_systems_fault(kind: str) -> None:
     with FakeStore(no_encryption) as store:
-        uploader = KINDS[kind](fake_settings(store), concurrency=1, max_bytes=1024)
+        given = fake_settings(store, s3_sse="AES256")
+        uploader = KINDS[kind](given, concurrency=1, max_bytes=1024)
         uploader.submit([part(b"abc")])
         uploader.close()
     [outcome] = uploader.completed(0)

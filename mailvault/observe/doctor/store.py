@@ -9,6 +9,7 @@ from mailvault.errors import MailvaultError
 from mailvault.observe.doctor.finding import Finding
 from mailvault.observe.doctor.server import compare_clocks
 from mailvault.store.probe import learn
+from mailvault.store.profiles import encryption_of, profile_by_server, region_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def report(settings: Settings) -> StoreReport:
     except MailvaultError as error:
         return StoreReport([], [Finding("bucket", "problem", str(error), error.hint or None)])
     rows = [_row(ability, seen, settings) for ability, seen in learned.seen]
-    return StoreReport(rows, list(_clock(learned)))
+    return StoreReport(rows, [_provider(learned, settings), *_clock(learned)])
 
 
 def bucket(settings: Settings) -> Iterator[Finding]:
@@ -87,6 +88,15 @@ def _row(ability: Ability, seen: Seen, settings: Settings) -> AbilityRow:
         ability.instead if lacks else ability.use if seen.answer == "yes" else "nothing",
         remedy if lacks else None,
     )
+
+
+def _provider(learned: Learned, settings: Settings) -> Finding:
+    """Say whose store it is taken for; what its server is called changes no request."""
+    profile = profile_by_server(settings, learned.server)
+    what = f"{profile.title}, region {region_of(settings)}, S3_SSE={encryption_of(settings)}"
+    if profile.caution:
+        return Finding("provider", "warning", f"{what}: {profile.caution}", "choose another store")
+    return Finding("provider", "ok", what)
 
 
 def _clock(learned: Learned) -> Iterator[Finding]:

@@ -29,6 +29,9 @@ __all__ = ["ABILITIES", "Ability", "Learned", "Seen", "learn", "probe"]
 def probe(settings: Settings) -> None:
     """Put and delete one object below `.mailvault/`; takes ten seconds at most.
 
+    Where the store refuses the encryption that `S3_SSE=auto` stands for, the settings say `none`
+    from then on.
+
     Raises:
         ConfigError: A setting is missing or malformed, or there are no credentials.
         UnreachableError: The store is out of reach or refuses us; the text says why and where.

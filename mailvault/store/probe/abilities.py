@@ -48,6 +48,11 @@ ABILITIES = (
         "choose a store that knows multipart uploads",
     ),
     Ability(
+        "multipart_etag", "keep the etag that it told when it joined the slices",
+        multipart.keeps_etag, "ok", "has it in the ledger",
+        "the ledger has the first one: compare large objects by size and SHA-256",
+    ),
+    Ability(
         "multipart_checksum", "keep a SHA-256 made of the slices'", multipart.keeps_checksum,
         "ok", "gives a large object a checksum that can be asked for",
         "the SHA-256 of a large object is in the ledger only",

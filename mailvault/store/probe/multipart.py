@@ -53,7 +53,7 @@ class _Upload:
         )
         return {"PartNumber": 1, "ETag": sent["ETag"], "ChecksumSHA256": checksum}
 
-    def complete(self, part: CompletedPartTypeDef, **condition: Any) -> None:
+    def complete(self, part: CompletedPartTypeDef, **condition: Any) -> str:
         answer = self.trial.destination.client.complete_multipart_upload(
             Bucket=self.trial.destination.bucket,
             Key=self.key,
@@ -62,6 +62,7 @@ class _Upload:
             **condition,
         )
         self.trial.objects.add((self.key, answer.get("VersionId")))
+        return answer["ETag"]
 
     def is_there(self) -> bool:
         try:
@@ -76,7 +77,7 @@ class _Upload:
 
 
 _WHOLE = "whole"
-"""The object that the first of these functions makes, and the second looks at."""
+"""The object that one of these functions makes, and another looks at."""
 
 
 def joins_slices(trial: Trial) -> Seen:
@@ -85,6 +86,15 @@ def joins_slices(trial: Trial) -> Seen:
     upload.complete(upload.send(BODY, sha256(BODY)))
     body, _ = trial.read(upload.key)
     return seen(body == BODY, "it answers other bytes than were sent")
+
+
+def keeps_etag(trial: Trial) -> Seen:
+    """Compare the etag that was told when the slices were joined with the object's."""
+    upload = _Upload.start(trial, trial.key("etag"))
+    told = upload.complete(upload.send(BODY, sha256(BODY)))
+    client, bucket = trial.destination.client, trial.destination.bucket
+    said = client.head_object(Bucket=bucket, Key=upload.key)["ETag"]
+    return seen(said == told, f"it says {told} first, and then {said}")
 
 
 def keeps_checksum(trial: Trial) -> Seen:

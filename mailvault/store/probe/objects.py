@@ -122,8 +122,10 @@ def lists(trial: Trial) -> Seen:
 def encrypts(trial: Trial) -> Seen:
     """Ask whether the object was encrypted as we wanted it."""
     asked = trial.destination.encryption.get("ServerSideEncryption")
+    if trial.refusal:
+        return no(trial.refusal)
     if asked is None:
-        return Seen("not tried", "S3_SSE=none")
+        return Seen("not tried", f"S3_SSE={trial.settings.s3_sse}")
     _, answer = trial.read(trial.first.key)
     said = answer.get("ServerSideEncryption", "nothing")
     return yes(asked) if said == asked else no(f"asked for {asked}, it says {said}")

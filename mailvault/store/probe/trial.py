@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,6 +29,7 @@ from mailvault.store.boto_object import headers_of
 from mailvault.store.boto_target import Destination, encryption
 from mailvault.store.confine import short
 from mailvault.store.options import Patience, boto_client, bucket_name
+from mailvault.store.profiles import encryption_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +42,8 @@ PREFIX = ".mailvault/"
 
 BODY = b"mailvault was here\n"
 OTHER_BODY = b"and wrote over it\n"
+
+log = logging.getLogger(__name__)
 
 _PATIENCE = Patience(connect=3, request=3, retries=1, total=8)
 
@@ -56,21 +60,25 @@ def sha256(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trial:
     """The bucket for a moment, and what is to be taken out of it again.
 
     Attributes:
+        settings: Where it is, and how it is to be used.
         destination: The bucket, and how an upload puts objects there.
         first: The object that is put first; what else is tried has its key as a prefix.
         objects: What is to be deleted: keys, with the version where the store told one.
         uploads: What is to be aborted: keys with the upload's id.
+        refusal: What the store said against encryption, if it did.
     """
 
+    settings: Settings
     destination: Destination
     first: Part
     objects: set[tuple[str, str | None]] = field(default_factory=set)
     uploads: set[tuple[str, str]] = field(default_factory=set)
+    refusal: str = ""
 
     def key(self, name: str) -> str:
         """Return the key of another object."""
@@ -97,14 +105,24 @@ class Trial:
         self.objects.add((key, answer.get("VersionId")))
 
     def put_first(self) -> None:
-        """Put the first object."""
+        """Put the first object, and settle in the settings what encryption `auto` means."""
         try:
             self.put(self.first.key, BODY, sha256(BODY))
         except ClientError as error:
-            if status(error) != 412:
+            if status(error) == 412:
+                # Asked again after its answer was lost, the store holds our own object.
+                self.objects.add((self.first.key, None))
+            elif self.settings.s3_sse == "auto" and self.destination.encryption and unable(error):
+                self._put_first_as_it_is(explain(error)[1])
+            else:
                 raise
-            # Asked again after its answer was lost, the store holds our own object.
-            self.objects.add((self.first.key, None))
+
+    def _put_first_as_it_is(self, refusal: str) -> None:
+        self.destination = replace(self.destination, encryption={})
+        self.put_first()
+        self.settings.s3_sse = "none"
+        self.refusal = refusal
+        log.warning("objects are not encrypted: the store refuses S3_SSE=AES256 (%s)", refusal)
 
     def read(self, key: str) -> tuple[bytes, GetObjectOutputTypeDef]:
         """Return an object's bytes and the answer that brought them."""
@@ -160,7 +178,7 @@ def open_trial(settings: Settings) -> Iterator[Trial]:
     """
     bucket = bucket_name(settings)
     client = boto_client(settings, _PATIENCE)
-    trial = Trial(Destination(client, bucket, encryption(settings)), _part())
+    trial = Trial(settings, Destination(client, bucket, encryption(settings)), _part())
     try:
         try:
             yield trial
@@ -186,12 +204,17 @@ def _part() -> Part:
     )
 
 
+def unable(error: ClientError | BotoCoreError) -> bool:
+    """Whether the store may have refused because it does not encrypt."""
+    # Stores without keys of their own say 501, some others 400.
+    kind, detail = explain(error)
+    return kind is StoreUnableError or (kind is StoreRefusedError and "ncrypt" in detail)
+
+
 def _explained(settings: Settings, error: ClientError | BotoCoreError) -> UnreachableError:
     kind, detail = explain(error)
     where = f"bucket {settings.s3_bucket} at {settings.s3_endpoint or 'AWS S3'}"
     hint = _HINTS.get(kind, "see the store's own log, and try again")
-    # Stores without keys of their own say 501, some others 400.
-    refused = kind is StoreUnableError or (kind is StoreRefusedError and "ncrypt" in detail)
-    if settings.s3_sse != "none" and refused:
+    if encryption_of(settings) != "none" and unable(error):
         hint = "set S3_SSE=none"
     return UnreachableError(f"{where}: {short(' '.join(detail.split()))}", hint=hint)
