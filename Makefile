@@ -50,6 +50,10 @@ test-pooler: $(EXTENSION) ## The same tests through PgBouncer, from Debian's pac
 test-slow: $(EXTENSION) ## Run the tests that take minutes
 	$(PYTEST) -m slow
 
+.PHONY: s3-matrix
+s3-matrix: $(EXTENSION) ## Run the conformance suite on all S3 servers on the PATH, or SERVERS="minio garage"
+	@$(BIN)/python -W ignore -m tests.s3.matrix $(SERVERS)
+
 .PHONY: fault
 fault: $(EXTENSION) ## Run mail through faults, by seed number: SEEDS=1-500, or SEEDS=17 to replay one
 	@$(BIN)/python -m tests.fault.seeds $(SEEDS)

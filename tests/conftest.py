@@ -15,8 +15,11 @@ import boto3
 import psycopg
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from psycopg import sql
 
+from mailvault.config import Settings
+from mailvault.store.probe import learn
 from tests.application import Application
 from tests.program import Program
 
@@ -25,12 +28,17 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
+    from mailvault.store.probe import Learned
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
     from deploy import debian, embedded
+    from tests.s3.servers import SERVERS
 
 
 UPLOADERS = ["rust", "boto3"]
+
+STORE_SETTINGS = ("S3_ENDPOINT", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,16 @@ class Bucket:
         """All keys, in order."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+
+    def uploads(self) -> list[str]:
+        """The keys of all multipart uploads that are under way."""
+        try:
+            found = self.client.list_multipart_uploads(Bucket=self.name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchUpload":  # rclone says that of none
+                raise
+            return []
+        return [upload["Key"] for upload in found.get("Uploads", [])]
 
     def read(self, key: str) -> bytes:
         """The bytes of one object."""
@@ -128,16 +146,38 @@ def database(direct: str, way: str, request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def store(_given_environment: dict[str, str]) -> Iterator[dict[str, str]]:
     """Settings of an S3 server on which buckets may be made."""
-    names = ("S3_ENDPOINT", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     if _given_environment.get("S3_ENDPOINT"):
-        yield {name: _given_environment.get(name, "") for name in names}
+        yield {name: _given_environment.get(name, "") for name in STORE_SETTINGS}
         return
-    with TemporaryDirectory(prefix="mailvault-s3-") as directory:
-        server = embedded.S3Server(Path(directory))
-        server.start()
-        everything = embedded.environment("", server.endpoint)
-        yield {name: everything[name] for name in names}
-        server.stop()
+    with (
+        TemporaryDirectory(prefix="mailvault-s3-") as directory,
+        SERVERS["seaweedfs"].running(Path(directory)) as settings,
+    ):
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def learned(store: dict[str, str]) -> Learned:
+    """What a bucket of that store can do."""
+    return learn_of(store)
+
+
+def learn_of(store: dict[str, str]) -> Learned:
+    """Make a bucket, and find out what it can do."""
+    with make_bucket(store) as bucket:
+        given = {name.lower(): value for name, value in bucket.environment.items()}
+        return learn(Settings(_env_file=None, **given))  # type: ignore[arg-type, call-arg]
+
+
+@pytest.fixture(autouse=True)
+def _able(request: pytest.FixtureRequest) -> None:
+    """Skip a test that needs what the store was seen to lack."""
+    marker = request.node.get_closest_marker("needs")
+    if marker is None:
+        return
+    learned: Learned = request.getfixturevalue("learned")
+    if lacking := [name for name in marker.args if not learned.can(name)]:
+        pytest.skip(f"the store cannot: {', '.join(lacking)}")
 
 
 @contextmanager
@@ -159,7 +199,12 @@ def make_bucket(store: dict[str, str]) -> Iterator[Bucket]:
     finally:
         while keys := found.listing()[:1000]:
             client.delete_objects(Bucket=name, Delete={"Objects": [{"Key": key} for key in keys]})
-        client.delete_bucket(Bucket=name)
+        try:
+            client.delete_bucket(Bucket=name)
+        except ClientError as error:
+            # rclone keeps directories of objects that are gone.
+            if found.uploads() or error.response["Error"]["Code"] != "BucketNotEmpty":
+                raise
         client.close()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.s3.conftest import KINDS, PART_SIZE, Uploads, noise, part
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def objects(bucket: Bucket) -> dict[str, tuple[Any, ...]]:
     return found
 
 
+@pytest.mark.needs("conditional_put", "sha256", "multipart_checksum")
 def test_the_objects_are_the_same(bucket: Bucket, tmp_path: Path) -> None:
     contents = [noise(size) for size in SIZES]
     parts = [part(content, key="same.ext", number=n) for n, content in enumerate(contents)]
