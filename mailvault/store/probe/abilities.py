@@ -93,7 +93,7 @@ ABILITIES = (
         "nothing: it sets none", "nothing: it sets none",
     ),
     Ability(
-        "versioning", "keep versions of objects", objects.keeps_versions, "ok",
+        "versioning", "tell the version of an object", objects.keeps_versions, "ok",
         "nothing: it writes over nothing", "nothing: it writes over nothing",
     ),
     Ability(
