@@ -7,6 +7,7 @@ from typing import TypeAlias, final
 from obstore.store import S3Store
 
 from mailvault.models import Part
+from mailvault.store.pace import Pace, Patience
 
 __version__: str
 
@@ -27,21 +28,35 @@ class Uploader:
     """
 
     def __new__(
-        cls, store: S3Store, *, concurrency: int, max_bytes: int, part_size: int, slices: int
+        cls,
+        store: S3Store,
+        *,
+        concurrency: int,
+        max_bytes: int,
+        part_size: int,
+        slices: int,
+        patience: Patience,
+        pace: Pace,
     ) -> Uploader:
         """Start the threads.
 
         Args:
             store: The bucket. A client of the extension's own is built from its configuration,
-                with its `credential_provider`.
-            concurrency: Parts in flight at once.
+                with its `credential_provider`. Its time-outs and retries are not used, but for
+                that of a connection: `patience` says what holds for a request.
+            concurrency: Parts in flight at once, and requests (or `slices` of them, if that is
+                more): the ceiling of the window.
             max_bytes: Bytes of files in memory at once; what is larger than that goes alone.
             part_size: Largest part, in bytes, that is sent in one request, and the size of the
                 slices of one that is not. S3 wants 5 MiB at least.
             slices: Slices of one part that are under way at once.
+            patience: How long a request may take and how often it is made again. Its `connect` is
+                in `store` already.
+            pace: How the number of requests at the store grows and falls.
 
         Raises:
-            ValueError: A limit is zero, or `store` is not an S3 store.
+            ValueError: A limit is zero, a time is negative, or `store` is not an S3 store.
+            AttributeError: `patience` or `pace` lacks a number.
             OSError: The threads cannot be started.
         """
 
@@ -57,6 +72,19 @@ class Uploader:
 
         The wait holds no lock and no signal ends it: keep it short where signals matter.
         """
+
+    def limit(self, bytes_per_second: int | None) -> None:
+        """Send so many bytes of bodies a second from now on; None for as many as there are.
+
+        A body goes out whole when its turn comes, and the next one waits until it is paid for.
+        What waits already goes by the new limit.
+
+        Raises:
+            ValueError: It is zero.
+        """
+
+    def window(self) -> tuple[int, int, str | None]:
+        """Return `(size, ceiling, trouble)`: the fields of a `RequestWindow`."""
 
     def close(self, *, abort: bool = False) -> None:
         """End all uploads: wait for those under way, or with `abort` give them up.

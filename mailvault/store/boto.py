@@ -14,7 +14,9 @@ from mailvault.store.boto_object import upload
 from mailvault.store.boto_target import GivenUpError, Target, encryption
 from mailvault.store.budget import ByteBudget
 from mailvault.store.options import PART_SIZE, SLICES, boto_client, bucket_name
+from mailvault.store.pacer import Pacer
 from mailvault.store.threads import DaemonThreads
+from mailvault.store.uploader import RequestWindow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +47,9 @@ class BotoUploader:
         slices: int = SLICES,
     ) -> None:
         threads = min(concurrency, _MOST_THREADS)
-        client = boto_client(settings, connections=threads + 2 * slices)
+        # The slices of a single part may always go at once.
+        self._pacer = Pacer(max(threads, slices))
+        client = boto_client(settings, connections=threads + 2 * slices, pacer=self._pacer)
         self._uploads = DaemonThreads(threads, "mailvault-upload")
         self._senders = DaemonThreads(2 * slices, "mailvault-slice")
         self._target = Target(
@@ -87,6 +91,14 @@ class BotoUploader:
                 outcomes.append(self._outcomes.get_nowait())
         except queue.Empty:
             return outcomes
+
+    def limit(self, bytes_per_second: int | None) -> None:
+        """Send so many bytes a second from now on; None for as many as there are."""
+        self._pacer.limit(bytes_per_second)
+
+    def window(self) -> RequestWindow:
+        """Return how many requests may be at the store now."""
+        return RequestWindow(*self._pacer.window())
 
     def close(self, *, abort: bool = False) -> None:
         """End all uploads: wait for those under way, or with `abort` give them up.

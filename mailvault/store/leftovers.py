@@ -11,14 +11,15 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from mailvault.store.boto_errors import FAILURES, explain
-from mailvault.store.options import Patience, boto_client, bucket_name
+from mailvault.store.options import boto_client, bucket_name
+from mailvault.store.pace import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mailvault.config import Settings
 
-_PATIENCE = Patience(connect=3, request=3, retries=1, total=8)
+_PATIENCE = Patience(connect=3, answer=3, retries=1, total=8)
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,7 +14,9 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from mailvault.errors import ConfigError
+from mailvault.store.boto_patience import BotoPatience
 from mailvault.store.confine import short
+from mailvault.store.pace import UPLOAD
 from mailvault.store.profiles import encryption_of, profile_of, region_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from mailvault.config import Settings
+    from mailvault.store.pace import Patience
+    from mailvault.store.pacer import Pacer
 
 PART_SIZE = 8 * 1024**2
 """Largest part sent in one request, and the size of the slices of one that is not."""
@@ -35,27 +38,6 @@ SLICES = 4
 
 _CREDENTIALS_TTL = timedelta(minutes=5)
 """How long keys from the AWS chain are used unasked; it renews them 15 minutes before the end."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long the clients wait and how often they try; seconds.
-
-    Attributes:
-        connect: For one connection.
-        request: For one request, its bytes included.
-        retries: After the first attempt.
-        total: After which no request is tried again.
-    """
-
-    connect: float
-    request: float
-    retries: int
-    total: float
-
-
-UPLOAD = Patience(connect=5, request=120, retries=3, total=20)
-"""8 MiB in two minutes is 70 KB/s; a fault of the store is known within half a minute."""
 
 
 def bucket_name(settings: Settings) -> str:
@@ -115,7 +97,6 @@ def s3_store(settings: Settings, patience: Patience = UPLOAD) -> S3Store:
     client: ClientConfig = {
         "allow_http": (address or "").startswith("http://"),
         "connect_timeout": timedelta(seconds=patience.connect),
-        "timeout": timedelta(seconds=patience.request),
     }
     given = _given_credentials(settings)
     if given:
@@ -126,23 +107,20 @@ def s3_store(settings: Settings, patience: Patience = UPLOAD) -> S3Store:
     return S3Store(
         config=config,
         client_options=client,
-        retry_config={
-            "max_retries": patience.retries,
-            "retry_timeout": timedelta(seconds=patience.total),
-            "backoff": {
-                "init_backoff": timedelta(milliseconds=200),
-                "max_backoff": timedelta(seconds=5),
-                "base": 2,
-            },
-        },
         credential_provider=None if given else _chain(settings),
     )
 
 
 def boto_client(
-    settings: Settings, patience: Patience = UPLOAD, *, connections: int = 10
+    settings: Settings,
+    patience: Patience = UPLOAD,
+    *,
+    connections: int = 10,
+    pacer: Pacer | None = None,
 ) -> S3Client:
     """Return a boto3 client that sends the same requests with the same patience.
+
+    With a `pacer` each of them waits for its turn.
 
     Raises:
         ConfigError: A setting is malformed, or there are no credentials.
@@ -158,13 +136,13 @@ def boto_client(
         )
         if session.get_credentials() is None:
             raise _no_credentials()
-        return session.client(
+        client = session.client(
             "s3",
             endpoint_url=address,
             config=Config(
                 connect_timeout=patience.connect,
-                read_timeout=patience.request,
-                retries={"total_max_attempts": patience.retries + 1, "mode": "standard"},
+                read_timeout=patience.answer,  # for each stretch of bytes
+                retries={"total_max_attempts": 1, "mode": "standard"},
                 max_pool_connections=connections,
                 # Our own SHA-256 goes with every upload; some stores refuse others.
                 request_checksum_calculation="when_required",
@@ -172,6 +150,8 @@ def boto_client(
                 s3={"addressing_style": "path"} if settings.s3_endpoint else {},
             ),
         )
+    BotoPatience(patience, pacer).attach(client)
+    return client
 
 
 def _given_credentials(settings: Settings) -> dict[str, str]:

@@ -8,6 +8,8 @@ from mailvault import _rust
 from mailvault.errors import PART_ERRORS
 from mailvault.models import Outcome, StoredObject
 from mailvault.store.options import PART_SIZE, SLICES, s3_store
+from mailvault.store.pace import PACE, UPLOAD
+from mailvault.store.uploader import RequestWindow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +31,13 @@ class RustUploader:
         slices: int = SLICES,
     ) -> None:
         self._uploader = _rust.Uploader(
-            s3_store(settings),
+            s3_store(settings, UPLOAD),
             concurrency=concurrency,
             max_bytes=max_bytes,
             part_size=part_size,
             slices=slices,
+            patience=UPLOAD,
+            pace=PACE,
         )
 
     @property
@@ -58,6 +62,14 @@ class RustUploader:
             for number, key, size, sha256, etag, created, reason, message
             in self._uploader.completed(timeout)
         ]  # fmt: skip
+
+    def limit(self, bytes_per_second: int | None) -> None:
+        """Send so many bytes a second from now on; None for as many as there are."""
+        self._uploader.limit(bytes_per_second)
+
+    def window(self) -> RequestWindow:
+        """Return how many requests may be at the store now."""
+        return RequestWindow(*self._uploader.window())
 
     def close(self, *, abort: bool = False) -> None:
         """End all uploads: wait for those under way, or with `abort` give them up."""

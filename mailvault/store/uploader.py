@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mailvault.models import Outcome, Part
+
+
+class RequestWindow(NamedTuple):
+    """How many requests may be at the store at once.
+
+    Attributes:
+        size: Now.
+        ceiling: At the most, ever.
+        trouble: Why it is fewer: `store_busy` where the store asked us to slow down, `latency`
+            where its answers took ever longer, both within the last half minute; else None.
+    """
+
+    size: int
+    ceiling: int
+    trouble: str | None
 
 
 class Uploader(Protocol):
@@ -33,6 +48,17 @@ class Uploader(Protocol):
 
     def completed(self, timeout: float) -> list[Outcome]:
         """Return the outcomes that are in, waiting up to `timeout` seconds for the first one."""
+        ...
+
+    def limit(self, bytes_per_second: int | None) -> None:
+        """Send so many bytes a second from now on; None for as many as there are.
+
+        What is under way is sent to its end; what waits for its turn goes by the new limit.
+        """
+        ...
+
+    def window(self) -> RequestWindow:
+        """Return how many requests may be at the store now; from any thread."""
         ...
 
     def close(self, *, abort: bool = False) -> None:

@@ -15,18 +15,6 @@ pub(crate) fn classify(action: &str, key: &str, error: &object_store::Error) -> 
     PartError::new(reason, format!("{action} {}: {detail}", name(key)))
 }
 
-/// Whether the connection went away under a request: it may or may not have been carried out.
-pub(crate) fn connection_lost(error: &object_store::Error) -> bool {
-    chain(error)
-        .filter_map(|error| error.downcast_ref::<HttpError>())
-        .any(|error| {
-            matches!(
-                error.kind(),
-                HttpErrorKind::Request | HttpErrorKind::Interrupted
-            )
-        })
-}
-
 fn explain(error: &object_store::Error) -> (Reason, String) {
     let innermost = chain(error)
         .last()
@@ -83,14 +71,9 @@ struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     fn parse(text: &'a str) -> Option<Self> {
-        let status = match text.strip_prefix("Server returned non-2xx status code: ") {
-            Some(rest) => rest.get(..3)?.parse().ok()?,
-            // An error inside an answer of 200 stands for a 500.
-            None if text.starts_with("Server returned error response: ") => 500,
-            None => return None,
-        };
+        let rest = text.strip_prefix("Server returned non-2xx status code: ")?;
         Some(Self {
-            status,
+            status: rest.get(..3)?.parse().ok()?,
             code: element(text, "Code"),
             message: element(text, "Message"),
         })

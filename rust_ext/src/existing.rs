@@ -1,12 +1,15 @@
 //! What holds a key already: the same bytes, or others.
 
+use std::time::Duration;
+
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use tokio::time::timeout;
 
 use crate::classify::classify;
 use crate::digest::{Digest, Hasher};
-use crate::error::PartError;
+use crate::error::{PartError, Reason, name};
 
 /// What holds a key.
 pub(crate) enum Holder {
@@ -32,12 +35,14 @@ pub(crate) async fn describe(
 
 /// Compares the object at `path`, if there is one, with what was to be stored there.
 ///
-/// Its bytes are read back and hashed: an etag or a size alone proves nothing.
+/// Its bytes are read back and hashed: an etag or a size alone proves nothing. Each stretch of them
+/// may take as long as `patience`.
 pub(crate) async fn compare(
     store: &dyn ObjectStore,
     path: &Path,
     size: u64,
     digest: &Digest,
+    patience: Duration,
 ) -> Result<Holder, PartError> {
     let failed = |error| classify("reading back", path.as_ref(), &error);
     let found = match store.get(path).await {
@@ -51,7 +56,11 @@ pub(crate) async fn compare(
     let etag = found.meta.e_tag.clone();
     let mut hasher = Hasher::new();
     let mut stream = found.into_stream();
-    while let Some(bytes) = stream.try_next().await.map_err(failed)? {
+    while let Some(bytes) = timeout(patience, stream.try_next())
+        .await
+        .map_err(|_| stalled(path))?
+        .map_err(failed)?
+    {
         hasher.update(&bytes);
     }
     Ok(if hasher.finish() == *digest {
@@ -59,4 +68,9 @@ pub(crate) async fn compare(
     } else {
         Holder::Other
     })
+}
+
+fn stalled(path: &Path) -> PartError {
+    let text = format!("reading back {}: no answer in time", name(path.as_ref()));
+    PartError::new(Reason::StoreFault, text)
 }

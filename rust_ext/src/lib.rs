@@ -4,6 +4,7 @@
 
 #![deny(unsafe_code)]
 
+mod bucket;
 mod budget;
 mod checksum;
 mod classify;
@@ -20,13 +21,18 @@ mod mock_server;
 mod multipart;
 #[cfg(test)]
 mod multipart_tests;
+mod pace;
+#[cfg(test)]
+mod pace_tests;
 mod part;
+mod patience;
 mod py;
 mod session;
 mod signing;
 mod upload;
 #[cfg(test)]
 mod upload_tests;
+mod window;
 
 use pyo3::prelude::*;
 

@@ -12,8 +12,11 @@ use pyo3::types::PyBytes;
 
 use crate::client;
 use crate::error::Reason;
+use crate::pace::Pacer;
 use crate::part::{Outcome, Part, Source};
+use crate::patience::Patience;
 use crate::session::{Limits, Session};
+use crate::window::{Pace, Trouble};
 
 /// The longest wait; about a century, so that infinity is one too.
 const FOREVER: Duration = Duration::from_secs(1 << 31);
@@ -93,6 +96,12 @@ fn to_python(py: Python<'_>, outcome: Outcome) -> PyOutcome {
     }
 }
 
+/// Seconds as Python has them.
+pub(crate) fn seconds(number: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(number.extract()?)
+        .map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
 /// Stores parts concurrently; `mailvault/_rust.pyi` describes it.
 #[pyclass(frozen, module = "mailvault._rust")]
 pub(crate) struct Uploader {
@@ -102,17 +111,20 @@ pub(crate) struct Uploader {
 #[pymethods]
 impl Uploader {
     #[new]
-    #[pyo3(signature = (store, *, concurrency, max_bytes, part_size, slices))]
+    #[pyo3(signature = (store, *, concurrency, max_bytes, part_size, slices, patience, pace))]
+    #[allow(clippy::too_many_arguments)] // they have names in Python
     fn new(
         store: &Bound<'_, PyAny>,
         concurrency: usize,
         max_bytes: u64,
         part_size: u64,
         slices: usize,
+        patience: Patience,
+        pace: Pace,
     ) -> PyResult<Self> {
-        if concurrency == 0 || part_size == 0 || slices == 0 {
+        if concurrency == 0 || part_size == 0 || slices == 0 || patience.slowest == 0 {
             return Err(PyValueError::new_err(
-                "concurrency, part_size and slices must be positive",
+                "concurrency, part_size, slices and slowest must be positive",
             ));
         }
         let limits = Limits {
@@ -120,8 +132,12 @@ impl Uploader {
             max_bytes,
             part_size,
             slices,
+            answer: patience.answer,
         };
-        let session = Session::open(Arc::new(client::open(store)?), &limits)?;
+        // The slices of a single part may always go at once.
+        let pacer = Arc::new(Pacer::new(pace, concurrency.max(slices)));
+        let store = client::open(store, patience, Arc::clone(&pacer))?;
+        let session = Session::open(Arc::new(store), &limits, pacer)?;
         Ok(Self { session })
     }
 
@@ -145,6 +161,19 @@ impl Uploader {
             .into_iter()
             .map(|outcome| to_python(py, outcome))
             .collect()
+    }
+
+    fn limit(&self, bytes_per_second: Option<u64>) -> PyResult<()> {
+        if bytes_per_second == Some(0) {
+            return Err(PyValueError::new_err("a limit must be positive, or None"));
+        }
+        self.session.pacer().limit(bytes_per_second);
+        Ok(())
+    }
+
+    fn window(&self) -> (usize, usize, Option<&'static str>) {
+        let (size, ceiling, trouble) = self.session.pacer().window();
+        (size, ceiling, trouble.map(Trouble::word))
     }
 
     #[pyo3(signature = (*, abort = false))]

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
 use crate::error::{PartError, Reason};
+use crate::pace::Pacer;
 use crate::part::{Outcome, Part};
 use crate::upload::Target;
 
@@ -38,6 +39,8 @@ pub(crate) struct Limits {
     pub(crate) part_size: u64,
     /// Slices of one part that are under way at once.
     pub(crate) slices: usize,
+    /// How long a stretch of an object that is read back may let us wait.
+    pub(crate) answer: Duration,
 }
 
 /// An open uploader. Dropping it gives up what is under way without waiting.
@@ -45,6 +48,7 @@ pub(crate) struct Session {
     runtime: Mutex<Option<Runtime>>,
     target: Arc<Target>,
     slots: Arc<Semaphore>,
+    pacer: Arc<Pacer>,
     cancel: CancellationToken,
     sender: Mutex<Option<Sender<Outcome>>>,
     receiver: Mutex<Receiver<Outcome>>,
@@ -52,7 +56,11 @@ pub(crate) struct Session {
 
 impl Session {
     /// Starts the threads.
-    pub(crate) fn open(store: Arc<dyn ObjectStore>, limits: &Limits) -> std::io::Result<Self> {
+    pub(crate) fn open(
+        store: Arc<dyn ObjectStore>,
+        limits: &Limits,
+        pacer: Arc<Pacer>,
+    ) -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .max_blocking_threads(READERS)
@@ -65,16 +73,23 @@ impl Session {
             budget: Budget::new(limits.max_bytes),
             part_size: limits.part_size,
             slices: limits.slices,
+            answer: limits.answer,
             tracker: TaskTracker::new(),
         };
         Ok(Self {
             runtime: Mutex::new(Some(runtime)),
             target: Arc::new(target),
             slots: Arc::new(Semaphore::new(limits.concurrency)),
+            pacer,
             cancel: CancellationToken::new(),
             sender: Mutex::new(Some(sender)),
             receiver: Mutex::new(receiver),
         })
+    }
+
+    /// The pace of its requests.
+    pub(crate) fn pacer(&self) -> &Pacer {
+        &self.pacer
     }
 
     /// Takes parts over and returns at once; false where the session is closed.

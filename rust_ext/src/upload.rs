@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
 use crate::checksum::knowing;
-use crate::classify::{classify, connection_lost};
+use crate::classify::classify;
 use crate::content::Content;
 use crate::digest::Digest;
 use crate::error::{PartError, Reason, name};
@@ -19,7 +19,7 @@ use crate::key;
 use crate::multipart::Multipart;
 use crate::part::{Part, Stored};
 
-/// How often a key is tried where another writer is at it, or the connection went away.
+/// How often a key is tried where another writer is at it.
 const ATTEMPTS: u32 = 4;
 
 /// Before the second attempt; doubles each time.
@@ -35,6 +35,8 @@ pub(crate) struct Target {
     pub(crate) part_size: u64,
     /// Slices of one part that are under way at once.
     pub(crate) slices: usize,
+    /// How long a stretch of an object that is read back may let us wait.
+    pub(crate) answer: Duration,
     /// Everything that must end before the session does.
     pub(crate) tracker: TaskTracker,
 }
@@ -70,6 +72,10 @@ impl Target {
         Err(PartError::new(Reason::KeyTaken, text))
     }
 
+    async fn compare(&self, path: &Path, size: u64, digest: &Digest) -> Result<Holder, PartError> {
+        compare(&*self.store, path, size, digest, self.answer).await
+    }
+
     /// One conditional PUT.
     async fn place_whole(
         &self,
@@ -92,14 +98,12 @@ impl Target {
             match knowing(&bytes, digest, put).await {
                 Ok(put) => return Ok(placed(path, size, digest, put.e_tag, true)),
                 Err(Error::AlreadyExists { .. }) => {
-                    match compare(&*self.store, path, size, &digest).await? {
+                    match self.compare(path, size, &digest).await? {
                         Holder::Same(etag) => return Ok(placed(path, size, digest, etag, false)),
                         Holder::Other => return Ok(Placed::Taken),
                         Holder::Nobody => {} // another writer's request is under way
                     }
                 }
-                // The condition makes it safe to ask again: what was stored is found.
-                Err(error) if connection_lost(&error) && attempt + 1 < ATTEMPTS => {}
                 Err(error) => return Err(classify("storing", path.as_ref(), &error)),
             }
         }
@@ -122,7 +126,7 @@ impl Target {
                     return Ok(Placed::Taken);
                 }
                 let digest = content.digest().await?;
-                match compare(&*self.store, path, size, &digest).await? {
+                match self.compare(path, size, &digest).await? {
                     Holder::Same(etag) => return Ok(placed(path, size, digest, etag, false)),
                     Holder::Other => return Ok(Placed::Taken),
                     Holder::Nobody => {}

@@ -1,31 +1,31 @@
 //! Uploads against the scripted server: what is sent, what is reported, what is left behind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use object_store::ClientOptions;
 use object_store::aws::{AmazonS3Builder, Checksum};
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 
 use crate::client;
 use crate::digest::Digest;
 use crate::error::{PartError, Reason};
 use crate::mock_server::{MockServer, Request, Step, empty, failure, object, object_headers};
+use crate::pace::Pacer;
 use crate::part::{Part, Source, Stored};
+use crate::patience::Patience;
+use crate::patience::tests::PATIENCE;
 use crate::session::{Limits, Session};
+use crate::window::tests::PACE;
 
 pub(crate) const PART_SIZE: u64 = 1000;
 
-/// A session at the server: patient for a second, and hardly waiting before it tries again.
+/// A session at the server.
 pub(crate) fn session(address: &str) -> Session {
-    let retry = RetryConfig {
-        backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(1),
-            max_backoff: Duration::from_millis(2),
-            base: 2.0,
-        },
-        max_retries: 2,
-        retry_timeout: Duration::from_secs(10),
-    };
+    session_with(address, 4, PATIENCE)
+}
+
+pub(crate) fn session_with(address: &str, concurrency: usize, patience: Patience) -> Session {
     let store = AmazonS3Builder::new()
         .with_endpoint(address)
         .with_bucket_name("bucket")
@@ -33,21 +33,24 @@ pub(crate) fn session(address: &str) -> Session {
         .with_access_key_id("id")
         .with_secret_access_key("a-secret")
         .with_checksum_algorithm(Checksum::SHA256)
-        .with_retry(retry)
         .with_client_options(
             ClientOptions::new()
                 .with_allow_http(true)
-                .with_timeout(Duration::from_secs(1)),
+                .with_timeout_disabled(),
         );
-    let credentials = store.clone().build().unwrap().credentials().clone();
-    let store = client::ours(store, credentials).build().unwrap();
     let limits = Limits {
-        concurrency: 4,
+        concurrency,
         max_bytes: 4 * PART_SIZE,
         part_size: PART_SIZE,
         slices: 2,
+        answer: patience.answer,
     };
-    Session::open(std::sync::Arc::new(store), &limits).unwrap()
+    let pacer = Arc::new(Pacer::new(PACE, concurrency));
+    let credentials = store.clone().build().unwrap().credentials().clone();
+    let store = client::ours(store, credentials, patience, Arc::clone(&pacer))
+        .build()
+        .unwrap();
+    Session::open(Arc::new(store), &limits, pacer).unwrap()
 }
 
 pub(crate) fn part(bytes: &'static [u8]) -> Part {

@@ -10,7 +10,8 @@ import pytest
 
 import mailvault.store.boto
 import mailvault.store.rust
-from mailvault.store.options import Patience, boto_client, s3_store
+from mailvault.store.options import boto_client
+from mailvault.store.pace import Patience
 from mailvault.worker.stop import Stop
 from tests.conftest import UPLOADERS
 from tests.fault.call_sites import Runs, shorten
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 MIB = 1024**2
 
-SHORT = Patience(connect=1, request=4, retries=1, total=6)
+SHORT = Patience(connect=1, answer=4, retries=1, total=6)
 """What both clients wait, so that a request that hangs is given up within the test."""
 
 SITES: dict[str, Callable[[Request], bool]] = {
@@ -82,7 +83,7 @@ class Script:
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch)
-    monkeypatch.setattr(mailvault.store.rust, "s3_store", partial(s3_store, patience=SHORT))
+    monkeypatch.setattr(mailvault.store.rust, "UPLOAD", SHORT)
     monkeypatch.setattr(mailvault.store.boto, "boto_client", partial(boto_client, patience=SHORT))
 
 

@@ -15,7 +15,8 @@ import mailvault.store.boto
 import mailvault.store.open
 import mailvault.store.rust
 from mailvault.store.boto import BotoUploader
-from mailvault.store.options import Patience, boto_client, s3_store
+from mailvault.store.options import boto_client
+from mailvault.store.pace import Patience
 from mailvault.store.rust import RustUploader
 from mailvault.worker.stop import Stop
 from tests.conftest import UPLOADERS
@@ -36,7 +37,7 @@ KIB = 1024
 PART_SIZE = 5 * KIB**2
 """The smallest slice that S3 takes."""
 
-SHORT = Patience(connect=1, request=2, retries=2, total=6)
+SHORT = Patience(connect=1, answer=2, retries=2, total=6)
 
 FAULTS: tuple[Fault | Torn | Answer, ...] = (
     Answer(503, "SlowDown"),
@@ -89,7 +90,7 @@ class EveryThird:
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch)
-    monkeypatch.setattr(mailvault.store.rust, "s3_store", partial(s3_store, patience=SHORT))
+    monkeypatch.setattr(mailvault.store.rust, "UPLOAD", SHORT)
     monkeypatch.setattr(mailvault.store.boto, "boto_client", partial(boto_client, patience=SHORT))
     for module, uploader in (
         (mailvault.store.rust, RustUploader),

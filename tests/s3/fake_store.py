@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
@@ -28,6 +28,7 @@ class Answer:
     status: int
     code: str = ""
     message: str = "scripted"
+    headers: dict[str, str] = field(default_factory=dict)
 
     def body(self) -> bytes:
         if not self.code:
@@ -58,6 +59,8 @@ class FakeStore:
                 self.send_response(answer.status)
                 self.send_header("ETag", '"tag"')
                 self.send_header("Content-Length", str(len(body)))
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 

@@ -28,7 +28,8 @@ from mailvault.store.boto_errors import FAILURES, explain, status
 from mailvault.store.boto_object import headers_of
 from mailvault.store.boto_target import Destination, encryption
 from mailvault.store.confine import short
-from mailvault.store.options import Patience, boto_client, bucket_name
+from mailvault.store.options import boto_client, bucket_name
+from mailvault.store.pace import Patience
 from mailvault.store.profiles import encryption_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ OTHER_BODY = b"and wrote over it\n"
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = Patience(connect=3, request=3, retries=1, total=8)
+_PATIENCE = Patience(connect=3, answer=3, retries=1, total=8)
 
 _HINTS: dict[type[PartError], str] = {
     StoreUnreachableError: "check S3_ENDPOINT, and that the store runs",

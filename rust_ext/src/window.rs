@@ -1,0 +1,367 @@
+//! How many requests may be at the store at once: as many as it takes well.
+//!
+//! Like TCP's window it doubles until the first sign of trouble, then adds one for each round of
+//! answers, and is halved when the store says that it is busy. What was sent before a fall says
+//! nothing about the time after it, so one burst of refusals is one fall. Answers that take ever
+//! longer make it a tenth smaller a round; they may have other reasons than what we send, so that
+//! they never take it below a quarter of the ceiling.
+
+use std::time::Duration;
+
+use pyo3::FromPyObject;
+use tokio::time::Instant;
+
+use crate::py::seconds;
+
+/// The numbers of `Pace` in `mailvault/store/pace.py`.
+#[derive(Clone, Copy, Debug, FromPyObject)]
+pub(crate) struct Pace {
+    /// The first window.
+    pub(crate) start: usize,
+    /// Answers in a round, at the least.
+    pub(crate) shortest_round: usize,
+    /// Largest body, in bytes, of a request whose latency counts.
+    pub(crate) small: usize,
+    /// How much longer than the shortest latency is slow, where it is also twice as long.
+    #[pyo3(from_py_with = seconds)]
+    pub(crate) slow: Duration,
+    /// The shortest latency is that of the last one to two of these.
+    #[pyo3(from_py_with = seconds)]
+    pub(crate) memory: Duration,
+    /// How long after its last fall a window counts as held down.
+    #[pyo3(from_py_with = seconds)]
+    pub(crate) calm: Duration,
+    /// How much of a bandwidth that was not used may be used later: timers are late by
+    /// milliseconds.
+    #[pyo3(from_py_with = seconds)]
+    pub(crate) burst: Duration,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// It was answered; with its latency where that can be compared.
+    Answered(Option<Duration>),
+    /// The store asks us to slow down.
+    Busy,
+    /// It has no answer, or nobody waits for one any more.
+    Lost,
+}
+
+/// Why a window fell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The store said that it is busy.
+    Busy,
+    /// Its answers took ever longer.
+    Slow,
+}
+
+impl Trouble {
+    /// The word for it in Python.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Busy => "store_busy",
+            Self::Slow => "latency",
+        }
+    }
+}
+
+/// The window and what moves it.
+#[derive(Debug)]
+pub(crate) struct Window {
+    pace: Pace,
+    ceiling: usize,
+    size: usize,
+    in_flight: usize,
+    doubling: bool,
+    falls: u64,
+    last_fall: Option<(Trouble, Instant)>,
+    round: Round,
+    shortest: Shortest,
+}
+
+#[derive(Debug, Default)]
+struct Round {
+    answers: usize,
+    timed: usize,
+    slow: usize,
+    was_full: bool,
+}
+
+impl Window {
+    /// A window that grows up to `ceiling`.
+    pub(crate) fn new(pace: Pace, ceiling: usize, now: Instant) -> Self {
+        Self {
+            ceiling,
+            size: pace.start.clamp(1, ceiling),
+            in_flight: 0,
+            doubling: true,
+            falls: 0,
+            last_fall: None,
+            round: Round::default(),
+            shortest: Shortest::new(pace.memory, now),
+            pace,
+        }
+    }
+
+    /// Requests that may be under way.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The most that there may ever be.
+    pub(crate) fn ceiling(&self) -> usize {
+        self.ceiling
+    }
+
+    /// Why the window is smaller than it might be, where it fell a short time ago.
+    pub(crate) fn trouble(&self, now: Instant) -> Option<Trouble> {
+        self.last_fall
+            .filter(|(_, at)| now < *at + self.pace.calm)
+            .map(|(trouble, _)| trouble)
+    }
+
+    /// Notes that a request is sent; returns what `leave` wants to know.
+    pub(crate) fn enter(&mut self) -> u64 {
+        self.in_flight += 1;
+        self.round.was_full |= self.in_flight >= self.size;
+        self.falls
+    }
+
+    /// Notes what became of a request.
+    pub(crate) fn leave(&mut self, entered: u64, sign: Sign, now: Instant) {
+        self.in_flight -= 1;
+        if entered != self.falls {
+            return;
+        }
+        match sign {
+            Sign::Lost => {}
+            Sign::Busy => self.fall(self.size / 2, Trouble::Busy, now),
+            Sign::Answered(latency) => {
+                self.round.answers += 1;
+                if let Some(latency) = latency {
+                    self.round.timed += 1;
+                    self.round.slow += usize::from(self.is_slow(latency, now));
+                }
+                if self.round.answers >= self.size.max(self.pace.shortest_round) {
+                    self.end_round(now);
+                }
+            }
+        }
+    }
+
+    fn is_slow(&mut self, latency: Duration, now: Instant) -> bool {
+        let shortest = self.shortest.note(latency, now);
+        latency > (shortest * 2).max(shortest + self.pace.slow)
+    }
+
+    /// More than half of a round is its median: neither one slow answer nor one fast one decides.
+    fn end_round(&mut self, now: Instant) {
+        let round = std::mem::take(&mut self.round);
+        if round.slow * 2 > round.timed {
+            let least = (self.ceiling / 4).max(1);
+            if self.size > least {
+                self.fall((self.size * 9 / 10).max(least), Trouble::Slow, now);
+            }
+        } else if round.was_full {
+            let more = if self.doubling { self.size } else { 1 };
+            self.size = (self.size + more).min(self.ceiling);
+        }
+    }
+
+    fn fall(&mut self, size: usize, trouble: Trouble, now: Instant) {
+        self.size = size.max(1);
+        self.doubling = false;
+        self.falls += 1;
+        self.last_fall = Some((trouble, now));
+        self.round = Round::default();
+    }
+}
+
+/// The shortest latency of late, forgotten by halves: the way to a store may change.
+#[derive(Debug)]
+struct Shortest {
+    memory: Duration,
+    since: Instant,
+    before: Duration,
+    now: Duration,
+}
+
+impl Shortest {
+    fn new(memory: Duration, since: Instant) -> Self {
+        Self {
+            memory,
+            since,
+            before: Duration::MAX,
+            now: Duration::MAX,
+        }
+    }
+
+    fn note(&mut self, latency: Duration, now: Instant) -> Duration {
+        if now >= self.since + self.memory {
+            self.before = std::mem::replace(&mut self.now, Duration::MAX);
+            self.since = now;
+        }
+        self.now = self.now.min(latency);
+        self.now.min(self.before)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const PACE: Pace = Pace {
+        start: 16,
+        shortest_round: 8,
+        small: 64 * 1024,
+        slow: Duration::from_secs(1),
+        memory: Duration::from_secs(30),
+        calm: Duration::from_secs(30),
+        burst: Duration::from_millis(100),
+    };
+
+    /// A store that answers rounds of as many requests as the window lets through.
+    struct Store {
+        window: Window,
+        now: Instant,
+    }
+
+    impl Store {
+        fn new(ceiling: usize) -> Self {
+            let now = Instant::now();
+            Self {
+                window: Window::new(PACE, ceiling, now),
+                now,
+            }
+        }
+
+        fn answer(&mut self, latency: u64, sign: impl Fn(usize) -> Sign) -> usize {
+            self.now += Duration::from_millis(latency);
+            let sent: Vec<_> = (0..self.window.size())
+                .map(|_| self.window.enter())
+                .collect();
+            for (number, entered) in sent.into_iter().enumerate() {
+                self.window.leave(entered, sign(number), self.now);
+            }
+            self.window.size()
+        }
+
+        fn round(&mut self, latency: u64) -> usize {
+            let latency = Duration::from_millis(latency);
+            self.answer(20, |_| Sign::Answered(Some(latency)))
+        }
+
+        fn busy(&mut self) -> usize {
+            self.answer(20, |_| Sign::Busy)
+        }
+    }
+
+    #[test]
+    fn it_doubles_to_the_ceiling_where_nothing_is_wrong() {
+        let mut store = Store::new(200);
+        let sizes: Vec<_> = (0..5).map(|_| store.round(20)).collect();
+        assert_eq!(sizes, [32, 64, 128, 200, 200]);
+        assert_eq!(Store::new(4).round(20), 4);
+    }
+
+    #[test]
+    fn it_is_halved_once_for_all_that_was_sent_before() {
+        let mut store = Store::new(64);
+        store.round(20);
+        store.round(20);
+        assert_eq!(store.busy(), 32);
+        assert_eq!(
+            store.answer(20, |number| if number == 5 {
+                Sign::Busy
+            } else {
+                Sign::Lost
+            }),
+            16
+        );
+        for _ in 0..9 {
+            store.busy();
+        }
+        assert_eq!(store.window.size(), 1);
+    }
+
+    #[test]
+    fn after_a_fall_it_climbs_by_one_a_round() {
+        let mut store = Store::new(16);
+        store.busy();
+        let sizes: Vec<_> = (0..10).map(|_| store.round(20)).collect();
+        assert_eq!(sizes, [9, 10, 11, 12, 13, 14, 15, 16, 16, 16]);
+    }
+
+    #[test]
+    fn from_one_it_climbs_too() {
+        let mut store = Store::new(16);
+        for _ in 0..4 {
+            store.busy();
+        }
+        assert_eq!(store.window.size(), 1);
+        for _ in 0..8 {
+            store.round(20);
+        }
+        assert_eq!(store.window.size(), 2);
+    }
+
+    #[test]
+    fn it_does_not_grow_where_it_is_not_used() {
+        let mut store = Store::new(64);
+        for _ in 0..100 {
+            let entered = store.window.enter();
+            store.window.leave(entered, Sign::Answered(None), store.now);
+        }
+        assert_eq!(store.window.size(), 16);
+    }
+
+    #[test]
+    fn rising_latency_takes_it_to_a_quarter_of_the_ceiling() {
+        let mut store = Store::new(64);
+        store.round(20);
+        assert_eq!(store.round(20), 64);
+        assert_eq!(store.round(1500), 57);
+        assert_eq!(store.window.trouble(store.now), Some(Trouble::Slow));
+        for _ in 0..100 {
+            store.round(1500);
+        }
+        assert_eq!(store.window.size(), 16);
+        assert_eq!(store.round(20), 17);
+    }
+
+    #[test]
+    fn latency_that_stays_is_the_new_shortest() {
+        let mut store = Store::new(64);
+        store.round(20);
+        for _ in 0..20 {
+            store.round(1500);
+        }
+        assert_eq!(store.window.size(), 16);
+        store.now += PACE.memory;
+        store.round(1500);
+        store.now += PACE.memory;
+        assert_eq!(store.round(1500), 17);
+    }
+
+    #[test]
+    fn neither_noise_nor_a_fast_store_under_load_is_trouble() {
+        let mut store = Store::new(64);
+        store.round(1);
+        assert_eq!(store.round(900), 64); // many times as long, and still fast
+        let noisy = |number| {
+            let latency = if number % 3 == 0 { 5000 } else { 20 };
+            Sign::Answered(Some(Duration::from_millis(latency)))
+        };
+        assert_eq!(store.answer(20, noisy), 64);
+    }
+
+    #[test]
+    fn trouble_is_over_after_a_while() {
+        let mut store = Store::new(64);
+        store.busy();
+        assert_eq!(store.window.trouble(store.now), Some(Trouble::Busy));
+        assert_eq!(store.window.trouble(store.now + PACE.calm), None);
+    }
+}
