@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -13,6 +13,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mailvault.bandwidth import Timetable
 from mailvault.errors import ConfigError
 
 TOML_FILE = "mailvault.toml"
@@ -32,6 +33,14 @@ def _binary_size(value: object) -> object:
 
 
 Size = Annotated[ByteSize, BeforeValidator(_binary_size)]
+
+
+def _bandwidth(text: str) -> str:
+    Timetable.parse(text)
+    return text
+
+
+Bandwidth = Annotated[str, AfterValidator(_bandwidth)]
 
 
 class Settings(BaseSettings):
@@ -87,6 +96,10 @@ class Settings(BaseSettings):
     )
     migration_memory_limit: Size = Field(
         default=ByteSize(512 * 1024**2), description="Memory that a worker process keeps within."
+    )
+    migration_bwlimit: Bandwidth = Field(
+        default="off",
+        description="Bytes a second of one `work` command, or such by the hour, as rclone has it.",
     )
     migration_chunk_timeout: float = Field(
         default=300, gt=0, description="Seconds until a hanging worker's jobs are taken back."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 from rich.console import Console
 
+from mailvault.bandwidth import Timetable
 from mailvault.cli.live import live_progress
 from mailvault.cli.log import log_to
 from mailvault.cli.settings import pass_settings
@@ -14,6 +15,13 @@ from mailvault.config import UploaderChoice
 
 if TYPE_CHECKING:
     from mailvault.config import Settings
+
+
+def _timetable(_: click.Context, __: click.Parameter, text: str | None) -> Timetable | None:
+    try:
+        return None if text is None else Timetable.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
@@ -24,6 +32,13 @@ if TYPE_CHECKING:
     help="Emails in flight in each process.  [default: MIGRATION_WORKERS, 16]",
 )
 @click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option(
+    "--bwlimit",
+    callback=_timetable,
+    metavar="RATE",
+    help="Bytes a second of all processes together, as in 10M, or by the hour.  "
+    "[default: MIGRATION_BWLIMIT, off]",
+)
 @click.option("--drain", is_flag=True, help="End when nothing is left to do.")
 @click.option("--max-jobs", type=click.IntRange(min=1), help="End each process after so many.")
 @click.option(
@@ -39,6 +54,7 @@ def work(  # noqa: PLR0913  # one parameter per flag
     *,
     concurrency: int | None,
     processes: int,
+    bwlimit: Timetable | None,
     drain: bool,
     max_jobs: int | None,
     uploader: UploaderChoice,
@@ -51,17 +67,20 @@ def work(  # noqa: PLR0913  # one parameter per flag
     Examples:
       mailvault work -j 16
       mailvault work -j 32 --processes 4 --drain
+      mailvault work --bwlimit "08:00,2M 18:00,off"
     """
     # The store's libraries take a third of a second to import, which only this command needs.
     from mailvault.worker.process import WorkOptions, run_worker  # noqa: PLC0415
     from mailvault.worker.processes import run_processes  # noqa: PLC0415
     from mailvault.worker.stop import Stop  # noqa: PLC0415
 
+    bandwidth = bwlimit or Timetable.parse(settings.migration_bwlimit)
     options = WorkOptions(
         concurrency=concurrency or settings.migration_workers,
         uploader=uploader,
         drain=drain,
         max_jobs=max_jobs,
+        bandwidth=bandwidth.shared(processes),
     )
     stop = Stop()
     stop.listen_to_signals()

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
+from mailvault.bandwidth import UNLIMITED, Timetable
 from mailvault.errors import PartError
 from mailvault.models import Outcome
 from mailvault.worker.claim import Claimer
 from mailvault.worker.flow import Flow
 from mailvault.worker.job import Job
+from mailvault.worker.throttle import Throttle
 
 if TYPE_CHECKING:
     import threading
@@ -53,12 +55,14 @@ class LoopOptions:
         body_bytes: Bytes of bodies that may be in memory.
         drain: End when nothing is left to do.
         max_jobs: End after so many jobs.
+        bandwidth: How fast to send, by local time.
     """
 
     concurrency: int
     body_bytes: int
     drain: bool = False
     max_jobs: int | None = None
+    bandwidth: Timetable = UNLIMITED
 
 
 class VitalSigns(NamedTuple):
@@ -97,6 +101,7 @@ class Loop:
         self._numbers = itertools.count(1)
         self._claimer = Claimer(outbox, patience)
         self._flow = Flow(options.concurrency)
+        self._throttle = Throttle(options.bandwidth, uploader.limit)
         self._leased: list[Lease] = []
         self._claimed: deque[Job] = deque()
         self._uploading: dict[int, tuple[Job, SourcePart, str]] = {}
@@ -277,9 +282,10 @@ class Loop:
         self._settler.add(job)
 
     def _obey(self) -> None:
-        """Do what an operator wants; what is in upload is brought to its end all the same."""
+        """Do what an operator and the timetable want; what is in upload is ended all the same."""
         if time.monotonic() < self._look_at:
             return
+        self._throttle.follow()
         orders = self._patience.insist(self._outbox.orders)
         self._look_at = time.monotonic() + LOOK
         if orders.paused != self._paused:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from mailvault.bandwidth import UNLIMITED, Timetable
 from mailvault.db import Pool, connect, dsn
 from mailvault.migrate import require_current
 from mailvault.queue.outbox import Outbox, RetryPolicy
@@ -41,12 +42,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkOptions:
-    """What `mailvault work` was asked for."""
+    """What `mailvault work` asks of each process."""
 
     concurrency: int
     uploader: UploaderChoice = "auto"
     drain: bool = False
     max_jobs: int | None = None
+    bandwidth: Timetable = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def run_worker(
                     body_bytes=limit // BODY_SHARE,
                     drain=options.drain,
                     max_jobs=options.max_jobs,
+                    bandwidth=options.bandwidth,
                 ),
             )
             outbox.register(

@@ -63,6 +63,13 @@ def test_a_wrong_setting_is_named(program: Program) -> None:
     )
 
 
+def test_a_wrong_bandwidth_is_named(program: Program) -> None:
+    said = complaint(program.run("status", code=2, MIGRATION_BWLIMIT="08:00,2M 25:00,off"))
+    assert "MIGRATION_BWLIMIT" in said
+    assert "'25:00' is not a time" in said
+    assert "'fast' is not a rate" in program.run("work", "--bwlimit", "fast", code=2).stderr
+
+
 @pytest.mark.parametrize("uploader", UPLOADERS)
 @pytest.mark.parametrize(
     ("setting", "value", "code", "words"),
