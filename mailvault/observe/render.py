@@ -112,6 +112,8 @@ def _known(number: float | None) -> str:
 
 def _hold(hold: Row) -> Text:
     reason = hold["reasons"][0]
+    if hold["kind"] == "throttled":
+        return Text(f"slowed: {reason['observed']}", style="yellow")
     return Text(f"held: {reason['observed']} (since {reason['since'][11:19]})", style="bold red")
 
 
@@ -134,6 +136,7 @@ def _workers(workers: list[Row]) -> Table:
             f"worker {worker['id']}", f"{worker['host']}:{worker['pid']}", worker["state"],
             f"{worker['in_flight']} in flight", worker["uploader"],
             f"[dim]seen {duration(worker['heartbeat_age_s'])} ago[/]",
+            f"[dim]{escape(worker['held_message'] or '')}[/]",
         )  # fmt: skip
     return table
 
@@ -153,5 +156,6 @@ def line(snapshot: Snapshot) -> str:
     if snapshot["eta"]["state"] == "ready":
         pieces.append(f"{duration(batch['eta_s'])} left")
     if snapshot["hold"]:
-        pieces.append(f"held: {snapshot['hold']['reasons'][0]['observed']}")
+        word = "slowed" if snapshot["hold"]["kind"] == "throttled" else "held"
+        pieces.append(f"{word}: {snapshot['hold']['reasons'][0]['observed']}")
     return ", ".join(pieces)

@@ -23,7 +23,7 @@ _BATCH = (
 )  # fmt: skip
 _QUEUE = ("ready", "delayed", "leased")
 _WORKER = ("id", "host", "pid", "state", "in_flight", "heartbeat_age_s", "uploader",
-           "uploader_reason")  # fmt: skip
+           "uploader_reason", "held_message")  # fmt: skip
 
 Row = dict[str, Any]
 
@@ -65,7 +65,7 @@ def take_snapshot(connection: psycopg.Connection, batch: int | None = None) -> S
         generated_at=summary["generated_at"].isoformat(),
         batch={name: summary[name] for name in _BATCH},
         stored={"parts": summary["parts"], "bytes": summary["bytes"]},
-        eta=_eta(summary, held=hold is not None),
+        eta=_eta(summary, held=hold is not None and hold["kind"] != "throttled"),
         hold=hold,
         queue={name: summary[name] for name in _QUEUE} | {"dead": summary["failed"]},
         failures=[_failure(row) for row in reasons],
@@ -99,20 +99,23 @@ def _pause(paused: Row) -> Row:
 
 
 def _hold(workers: list[Row]) -> Row | None:
-    held = [worker for worker in workers if worker["held_since"] is not None]
-    if not held:
+    """What keeps workers from working; where nothing does, what makes them slow."""
+    held = [worker for worker in workers if worker["state"] == "held"]
+    slowed = [worker for worker in workers if worker["held_reason"] is not None]
+    if not slowed:
         return None
     reasons = [
         {
             "signal": worker["held_reason"],
             "observed": worker["held_message"],
             "limit": None,
-            "since": worker["held_since"].isoformat(),
+            "since": worker["held_since"].isoformat() if worker["held_since"] else None,
         }
-        for worker in held
+        for worker in held or slowed
     ]
     unique = {reason["signal"]: reason for reason in reversed(reasons)}
-    return {"kind": "breaker", "reasons": list(unique.values())}
+    kind = "breaker" if held else "throttled"
+    return {"kind": kind, "reasons": list(unique.values())}
 
 
 def _failure(row: Row) -> Row:

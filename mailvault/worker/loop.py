@@ -13,6 +13,7 @@ import psycopg
 from mailvault.bandwidth import UNLIMITED, Timetable
 from mailvault.errors import PartError
 from mailvault.models import Outcome
+from mailvault.queue.outbox import Hold
 from mailvault.worker.claim import Claimer
 from mailvault.worker.flow import Flow
 from mailvault.worker.job import Job
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from mailvault.errors import SourceError
     from mailvault.models import Part
-    from mailvault.queue.outbox import Hold, Lease, Outbox
+    from mailvault.queue.outbox import Lease, Outbox
     from mailvault.source.reader import SourcePart, SourceReader
     from mailvault.store.uploader import Uploader
     from mailvault.worker.breaker import Breaker
@@ -41,6 +42,11 @@ POLL = 5.0
 
 TICK = 0.05
 """Seconds to wait for an outcome before looking at everything else."""
+
+SLOWED_BY = {
+    "store_busy": "the store asks to slow down",
+    "latency": "the store takes ever longer to answer",
+}
 
 LOOK = 1.0
 """Seconds after which a worker asks what an operator wants of it."""
@@ -66,7 +72,7 @@ class LoopOptions:
 
 
 class VitalSigns(NamedTuple):
-    """How a loop is: its state, the jobs in hand, what holds it, and how often it went round."""
+    """How a loop is: its state, the jobs in hand, what holds or slows it, and its turns."""
 
     state: str
     in_hand: int
@@ -121,7 +127,16 @@ class Loop:
         if self._stop.requested.is_set():
             return VitalSigns("stopping", self._in_hand, None, turns)
         state = "paused" if self._paused else "idle" if self._idle else "running"
-        return VitalSigns("held" if hold else state, self._in_hand, hold, turns)
+        if hold is None:
+            return VitalSigns(state, self._in_hand, self._slowed(), turns)
+        return VitalSigns("held", self._in_hand, hold, turns)
+
+    def _slowed(self) -> Hold | None:
+        window = self._uploader.window()
+        if window.trouble is None or window.size == window.ceiling:
+            return None
+        says = f"{window.size} of {window.ceiling} requests at once"
+        return Hold(window.trouble, f"{says}: {SLOWED_BY[window.trouble]}")
 
     def be_wary(self) -> None:
         """Look for leases that this worker holds without knowing; from any thread."""
