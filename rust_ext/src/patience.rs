@@ -71,7 +71,8 @@ pub(crate) struct Patient {
 impl HttpService for Patient {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let mut spent = Duration::ZERO;
-        for retry in 0.. {
+        let mut retry = 0;
+        loop {
             let (answer, took) = self.attempt(request.clone()).await;
             let Some(asked) = wish(&answer) else {
                 return answer;
@@ -82,8 +83,8 @@ impl HttpService for Patient {
                 return answer;
             }
             sleep(pause).await;
+            retry += 1;
         }
-        unreachable!("there are not so many retries")
     }
 }
 
