@@ -32,7 +32,7 @@ WHILE_STOPPING = {"queue.release"}
 AT_WORK = {
     "queue.claim", "queue.ack", "queue.nack", "queue.release_strays", "queue.heartbeat",
     "queue.reap", "queue.fold", "queue.orders", "queue.is_drained", "queue.listen",
-    "queue.unlisten", "source.describe", "source.read", "source.read_slice",
+    "queue.stored", "queue.unlisten", "source.describe", "source.read", "source.read_slice",
 }  # fmt: skip
 
 AFTER_A_FAILOVER = {"register_again"}
@@ -107,6 +107,8 @@ def test_a_statement_fails_once(
     application: Application, bucket: Bucket, site: str, fault: Fault
 ) -> None:
     write_mail(application, site)
+    if site == "queue.stored":
+        bucket.client.create_multipart_upload(Bucket=bucket.name, Key="of another")
     stop = Stop()
     script = Script(application, site, fault, stop)
     with SqlProxy(application.dsn, script) as line:

@@ -56,7 +56,7 @@ cannot."""
 LARGE_UNTIL = 150
 """Emails among which those with large attachments are: bytes take time, and prove nothing more."""
 
-SIZES = [pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(600)]), 150]
+SIZES = [pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(600)]), 60]
 
 
 class EveryThird:
