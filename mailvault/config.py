@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     )
     migration_bwlimit: Bandwidth = Field(
         default="off",
-        description="Bytes a second of one `work` command, or such by the hour, as rclone has it.",
+        description="A second, of one `work` command: 10M, or by the hour; a bare number is KiB.",
     )
     migration_chunk_timeout: float = Field(
         default=300, gt=0, description="Seconds until a hanging worker's jobs are taken back."

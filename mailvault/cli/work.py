@@ -36,7 +36,7 @@ def _timetable(_: click.Context, __: click.Parameter, text: str | None) -> Timet
     "--bwlimit",
     callback=_timetable,
     metavar="RATE",
-    help="Bytes a second of all processes together, as in 10M, or by the hour.  "
+    help="A second, of all processes together: 10M, or by the hour; a bare number is in KiB.  "
     "[default: MIGRATION_BWLIMIT, off]",
 )
 @click.option("--drain", is_flag=True, help="End when nothing is left to do.")

@@ -109,6 +109,7 @@ class BotoUploader:
         """
         if abort:
             self._target.given_up.set()
+            self._pacer.limit(None)  # so that nobody waits for bandwidth before it gives up
         self._uploads.shutdown(wait=not abort, cancel_futures=abort)
         if abort:
             self._wait_for_aborts()

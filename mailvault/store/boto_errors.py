@@ -39,7 +39,15 @@ _LONGEST_MESSAGE = 400
 _BY_CODE: dict[str, type[PartError]] = {
     "NoSuchBucket": BucketMissingError,
     **dict.fromkeys(
-        ("SlowDown", "ServiceUnavailable", "Throttling", "TooManyRequests"), StoreBusyError
+        (
+            "SlowDown",
+            "ServiceUnavailable",
+            "Throttling",
+            "ThrottlingException",
+            "KMS.ThrottlingException",
+            "TooManyRequests",
+        ),
+        StoreBusyError,
     ),
     **dict.fromkeys(
         (
@@ -105,6 +113,11 @@ def _answered(error: ClientError) -> tuple[type[PartError], str]:
     said = error.response.get("Error", {})
     code, message, number = said.get("Code", ""), said.get("Message", ""), status(error)
     kind = _BY_CODE.get(code) or _BY_STATUS.get(number)
+    if code.startswith("KMS.") and kind is None:
+        kind = StoreDeniedError  # the encryption's key, not the email
+    if error.operation_name == "HeadObject" and number == 400:
+        # This answer has no body that could say more; S3 gives it where a token has expired.
+        kind = StoreDeniedError
     if kind is None and 300 <= number < 400:
         kind = BucketMissingError  # it is in another region
     if kind is None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mailvault.store.pacer import Pacer, Slot
 
 _BUSY = {429, 503}
+_BY_CODE = {"SlowDown": 503, "RequestTimeout": 408}
 _PASSING = {408, 429, 500, 502, 503, 504}
 
 
@@ -45,10 +46,13 @@ class BotoPatience:
     def attach(self, client: S3Client) -> None:
         """See to all requests of a client that makes none again by itself."""
         client.meta.events.register("before-send.s3", self._before_send)
-        # The stubs know only of events whose handlers return nothing.
-        client.meta.events.register("needs-retry.s3", self._needs_retry)  # type: ignore[arg-type]
+        # First: what follows a bucket to its region may ask for it in the midst of that event, and
+        # would wait for a place that this thread has. The stubs know only of events whose handlers
+        # return nothing.
+        client.meta.events.register_first("needs-retry.s3", self._needs_retry)  # type: ignore[arg-type]
 
     def _before_send(self, request: AWSPreparedRequest, **_: object) -> None:
+        self._leave(0, None)  # of an answer that botocore could not read
         if self._pacer is not None:
             length = request.headers.get("Content-Length") or 0
             self._own.slot = self._pacer.enter(int(length))
@@ -66,10 +70,11 @@ class BotoPatience:
             said = response[1].get("ResponseMetadata", {})
             status = said.get("HTTPStatusCode", 0)
             wish = said.get("HTTPHeaders", {}).get("retry-after")
-            if response[1].get("Error", {}).get("Code") == "SlowDown":
-                status = 503  # it may stand inside an answer of 200
+            # It may stand inside an answer of 200.
+            status = _BY_CODE.get(response[1].get("Error", {}).get("Code", ""), status)
         took = self._leave(status, caught_exception)
-        spent = took if attempts == 1 else self._own.spent + took
+        spent = took + (getattr(self._own, "spent", 0) if attempts > 1 else 0)
+        self._own.spent = spent
         passing = isinstance(caught_exception, HTTPClientError) or status in _PASSING
         if not passing or attempts > self._patience.retries:
             return None
@@ -83,7 +88,9 @@ class BotoPatience:
             return 0
         if status in _BUSY:
             return self._pacer.leave(slot, Sign.BUSY)
-        answered = error is None or isinstance(error, ReadTimeoutError)
+        if isinstance(error, ReadTimeoutError):
+            return self._pacer.leave(slot, Sign.LATE)
+        answered = error is None and 0 < status < 500
         return self._pacer.leave(slot, Sign.ANSWERED if answered else Sign.LOST)
 
     def pause(self, retry: int, asked: float) -> float:

@@ -27,20 +27,20 @@ log = logging.getLogger(__name__)
 def abort_leftovers(settings: Settings, stored: Callable[[list[str]], set[str]]) -> None:
     """Abort the uploads to all keys that are `stored`: nobody needs these any more.
 
-    One that another worker is at still, whose lease is lost then, fails and is done again. What is
-    not allowed or fails is left to the bucket's lifecycle rule.
+    To be called where nobody has a job in hand: an attachment that two emails share may be on its
+    way a second time. What is not allowed or fails is left to the bucket's lifecycle rule.
     """
     bucket = bucket_name(settings)
     with closing(boto_client(settings, _PATIENCE)) as client:
         try:
-            pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
-            uploads = [one for page in pages for one in page.get("Uploads", [])]
-            over = stored([one["Key"] for one in uploads]) if uploads else set()
-            for one in uploads:
-                if one["Key"] in over:
-                    client.abort_multipart_upload(
-                        Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"]
-                    )
-                    log.info("aborted a left-over multipart upload of %s", one["Key"])
+            for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+                uploads = page.get("Uploads", [])
+                over = stored([one["Key"] for one in uploads]) if uploads else set()
+                for one in uploads:
+                    if one["Key"] in over:
+                        client.abort_multipart_upload(
+                            Bucket=bucket, Key=one["Key"], UploadId=one["UploadId"]
+                        )
+                        log.info("aborted a left-over multipart upload of %s", one["Key"])
         except FAILURES as error:
             log.info("left-over multipart uploads: %s", explain(error)[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -36,8 +38,11 @@ PART_SIZE = 8 * 1024**2
 SLICES = 4
 """Slices of one part under way at once."""
 
-_CREDENTIALS_TTL = timedelta(minutes=5)
-"""How long keys from the AWS chain are used unasked; it renews them 15 minutes before the end."""
+_CREDENTIALS_TTL = timedelta(minutes=10)
+"""How long keys from the AWS chain are used: it renews them 15 minutes before their end, and the
+store's clients ask anew in the last five of these."""
+
+_HOST = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 def bucket_name(settings: Settings) -> str:
@@ -79,15 +84,15 @@ def s3_store(settings: Settings, patience: Patience = UPLOAD) -> S3Store:
     Raises:
         ConfigError: A setting is missing or malformed, or there are no credentials.
     """
+    bucket, address = bucket_name(settings), endpoint(settings)
     config: S3Config = {
-        "bucket": bucket_name(settings),
+        "bucket": bucket,
         "region": region_of(settings),
         "checksum_algorithm": "SHA256",
     }
-    address = endpoint(settings)
     if address is not None:
         config["endpoint"] = address
-    elif profile_of(settings).virtual_host and "." not in config["bucket"]:
+    elif profile_of(settings).virtual_host and _may_be_host(bucket):
         config["virtual_hosted_style_request"] = True
     encryption = encryption_of(settings)
     if encryption != "none":
@@ -111,6 +116,13 @@ def s3_store(settings: Settings, patience: Patience = UPLOAD) -> S3Store:
     )
 
 
+def _may_be_host(bucket: str) -> bool:
+    """Whether the bucket goes into the host's name, as boto3 decides."""
+    # The extension takes such an address as it is, and boto3 puts the bucket into the path then.
+    elsewhere = any(os.environ.get(name) for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"))
+    return not elsewhere and _HOST.fullmatch(bucket) is not None
+
+
 def boto_client(
     settings: Settings,
     patience: Patience = UPLOAD,
@@ -126,7 +138,7 @@ def boto_client(
         ConfigError: A setting is malformed, or there are no credentials.
     """
     given = _given_credentials(settings)
-    address = endpoint(settings)
+    address = endpoint(settings)  # read first: the region may be in it
     with _aws_configuration():
         session = boto3.Session(
             region_name=region_of(settings),

@@ -45,7 +45,7 @@ class Profile:
 GENERIC = Profile("generic", "an S3 store")
 
 # AWS wants new buckets addressed by host; what is named by S3_ENDPOINT is addressed by path.
-AWS = Profile("aws", "AWS S3", r"s3[.-]([a-z0-9-]+)\.amazonaws\.com", virtual_host=True)
+AWS = Profile("aws", "AWS S3", r"s3\.([a-z0-9-]+)\.amazonaws\.com", virtual_host=True)
 
 PROFILES = (
     AWS,
@@ -54,14 +54,15 @@ PROFILES = (
     # It knows no `x-amz-server-side-encryption` and takes no notice of it.
     Profile("garage", "Garage", region="garage", encryption="none"),
     Profile("seaweedfs", "SeaweedFS", server="SeaweedFS"),
-    # These four encrypt everything by themselves, and some of them do not know the header.
+    # Its older buckets do not encrypt by themselves.
+    Profile(
+        "b2", "Backblaze B2", r"s3\.([a-z0-9-]+)\.backblazeb2\.com",
+        caution="it has answered 501 to If-None-Match, without which mailvault does not upload",
+    ),
+    # These three encrypt everything by themselves, and some of them do not know the header.
     Profile(
         "r2", "Cloudflare R2", r"[a-z0-9.-]+\.r2\.cloudflarestorage\.com",
         region="auto", encryption="none",
-    ),
-    Profile(
-        "b2", "Backblaze B2", r"s3\.([a-z0-9-]+)\.backblazeb2\.com", encryption="none",
-        caution="it has answered 501 to If-None-Match, without which mailvault does not upload",
     ),
     Profile(
         "wasabi", "Wasabi", r"s3\.(?:([a-z0-9-]+)\.)?wasabisys\.com",

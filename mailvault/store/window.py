@@ -17,8 +17,10 @@ class Sign(Enum):
     ANSWERED = "answered"
     BUSY = "store_busy"
     """The store asks us to slow down."""
+    LATE = "late"
+    """It was not answered in time."""
     LOST = "lost"
-    """It has no answer."""
+    """It says nothing about the load: it failed."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,10 @@ class Window:
             self._fall(self.size // 2, sign.value, now)
             return
         self._round.answers += 1
-        if latency is not None:
+        if sign is Sign.LATE:
+            self._round.timed += 1
+            self._round.slow += 1
+        elif latency is not None:
             shortest = self._shortest.note(latency, now)
             self._round.timed += 1
             self._round.slow += latency > max(2 * shortest, shortest + self._pace.slow)

@@ -16,6 +16,7 @@ import psycopg
 
 from mailvault.bandwidth import UNLIMITED, Timetable
 from mailvault.db import Pool, connect, dsn
+from mailvault.errors import MailvaultError
 from mailvault.migrate import require_current
 from mailvault.queue.outbox import Outbox, RetryPolicy
 from mailvault.source.reader import SourceReader
@@ -129,8 +130,8 @@ def run_worker(
             started = time.monotonic()
             try:
                 loop.run()
-                with suppress(psycopg.Error):
-                    if not stop.at_once:
+                with suppress(psycopg.Error, MailvaultError):
+                    if not stop.at_once and outbox.is_drained():
                         abort_leftovers(settings, outbox.stored)
             finally:
                 heart.end("stopped")

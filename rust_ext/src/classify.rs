@@ -87,7 +87,13 @@ impl<'a> Answer<'a> {
 fn by_code(code: &str) -> Option<Reason> {
     Some(match code {
         "NoSuchBucket" => Reason::BucketMissing,
-        "SlowDown" | "ServiceUnavailable" | "Throttling" | "TooManyRequests" => Reason::StoreBusy,
+        "SlowDown"
+        | "ServiceUnavailable"
+        | "Throttling"
+        | "ThrottlingException"
+        | "KMS.ThrottlingException"
+        | "TooManyRequests" => Reason::StoreBusy,
+        _ if code.starts_with("KMS.") => Reason::StoreDenied, // the encryption's key, not the email
         "BadDigest"
         | "InvalidDigest"
         | "ChecksumMismatch"

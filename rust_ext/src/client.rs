@@ -60,6 +60,7 @@ pub(crate) fn ours(
 ) -> AmazonS3Builder {
     let region = builder.get_config_value(&AmazonS3ConfigKey::Region);
     builder
+        .with_credentials(Arc::clone(&credentials)) // or it looks for some of its own
         .with_skip_signature(true)
         .with_retry(RetryConfig {
             max_retries: 0, // that is `Patient`'s

@@ -20,14 +20,24 @@ impl HttpService for Conditional {
         let headers = request.headers_mut();
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         let response = self.0.execute(request).await?;
-        match response.status() {
-            // A store that does not know the condition says one or the other.
-            StatusCode::NOT_IMPLEMENTED | StatusCode::BAD_REQUEST => {
-                self.0.execute(unconditional).await
-            }
-            _ => Ok(response),
+        if response.status().is_success() {
+            return Ok(response);
         }
+        let (head, body) = response.into_parts();
+        let body = body.bytes().await?;
+        if unknown(head.status, &body) {
+            return self.0.execute(unconditional).await;
+        }
+        Ok(HttpResponse::from_parts(head, body.into()))
     }
+}
+
+/// Whether the store does not know the condition: it says so with one status or the other.
+fn unknown(status: StatusCode, body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    status == StatusCode::NOT_IMPLEMENTED
+        || status == StatusCode::BAD_REQUEST
+            && (text.contains("NotImplemented") || text.contains("If-None-Match"))
 }
 
 fn completes(request: &HttpRequest) -> bool {

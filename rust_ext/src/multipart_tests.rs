@@ -106,6 +106,7 @@ async fn an_error_inside_an_answer_of_200_is_an_error() {
     for (code, reason) in [
         ("InternalError", Reason::StoreFault),
         ("SlowDown", Reason::StoreBusy),
+        ("AccessDenied", Reason::StoreDenied),
         ("Unheard", Reason::StoreFault),
     ] {
         let (server, result) = with(COMPLETE, failure(200, code)).await;
@@ -113,6 +114,20 @@ async fn an_error_inside_an_answer_of_200_is_an_error() {
         assert_eq!(error.reason(), reason, "{error}");
         assert_eq!(server.calls().last().map(String::as_str), Some(ABORT));
     }
+}
+
+#[tokio::test]
+async fn a_look_that_is_refused_is_a_matter_of_credentials() {
+    let (_server, result) = with("HEAD", Step::Answer(400, Vec::new(), Vec::new())).await;
+    assert_eq!(result.unwrap_err().reason(), Reason::StoreDenied);
+}
+
+#[tokio::test]
+async fn a_completion_that_is_refused_is_not_repeated_without_its_condition() {
+    let (server, result) = with(COMPLETE, failure(400, "InvalidPart")).await;
+    assert_eq!(result.unwrap_err().reason(), Reason::StoreFault);
+    let calls = server.calls();
+    assert_eq!(calls.iter().filter(|call| *call == COMPLETE).count(), 1);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //! the window what became of it.
 //!
 //! This is the only place where a request is made again. All of ours may be: a put is made on
-//! condition, and a completion that finds its upload gone looks at what is there.
+//! condition, and a completion that finds its upload gone looks at what is there. A multipart upload
+//! that is started twice, since the first answer was lost, leaves one to `store/leftovers.py`.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -23,6 +24,9 @@ use crate::pace::Pacer;
 use crate::py::seconds;
 use crate::window::Sign;
 
+/// Bytes of an answer that is no object; S3's are far shorter.
+const LONGEST_ANSWER: usize = 1 << 20;
+
 /// The numbers of `Patience` in `mailvault/store/pace.py`.
 #[derive(Clone, Debug, FromPyObject)]
 pub(crate) struct Patience {
@@ -33,7 +37,8 @@ pub(crate) struct Patience {
     pub(crate) slowest: u32,
     /// Attempts after the first.
     pub(crate) retries: u32,
-    /// After which no attempt is made any more; what was waited before them does not count.
+    /// After which no attempt is made any more, beside the time that the request's bytes may take;
+    /// what it waited for its turn does not count.
     #[pyo3(from_py_with = seconds)]
     pub(crate) total: Duration,
     /// The longest pause before the first retry; doubles each time.
@@ -45,10 +50,10 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// The time-out of an attempt with so many bytes.
-    fn attempt(&self, bytes: usize) -> Duration {
+    /// How long so many bytes may take.
+    fn transfer(&self, bytes: usize) -> Duration {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.answer + Duration::from_secs_f64(f64::from(bytes) / f64::from(self.slowest))
+        Duration::from_secs_f64(f64::from(bytes) / f64::from(self.slowest))
     }
 
     /// How long to wait before a retry: what the store asks for, and a part, drawn by lot, of a
@@ -70,6 +75,7 @@ pub(crate) struct Patient {
 #[async_trait]
 impl HttpService for Patient {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let most = self.patience.total + self.patience.transfer(request.body().content_length());
         let mut spent = Duration::ZERO;
         let mut retry = 0;
         loop {
@@ -79,7 +85,7 @@ impl HttpService for Patient {
             };
             let pause = self.patience.pause(retry, lot(), asked);
             spent += took + pause;
-            if retry >= self.patience.retries || spent > self.patience.total {
+            if retry >= self.patience.retries || spent > most {
                 return answer;
             }
             sleep(pause).await;
@@ -100,15 +106,23 @@ impl Patient {
 
     async fn attempt(&self, request: HttpRequest) -> (Result<HttpResponse, HttpError>, Duration) {
         let bytes = request.body().content_length();
-        let slot = self.pacer.enter(bytes as u64).await;
+        // An abort is for when the store is at its worst, and must not wait for its turn then.
+        let slot = match *request.method() {
+            Method::DELETE => None,
+            _ => Some(self.pacer.enter(bytes as u64).await),
+        };
         let started = Instant::now();
         let answer = self.exchange(request, bytes).await;
         let took = started.elapsed();
-        slot.leave(match &answer {
-            Ok(answer) if is_busy(answer.status()) => Sign::Busy,
-            Err(error) if error.kind() != HttpErrorKind::Timeout => Sign::Lost,
-            _ => Sign::Answered(self.pacer.is_small(bytes).then_some(took)),
-        });
+        if let Some(slot) = slot {
+            slot.leave(match &answer {
+                Ok(answer) if is_busy(answer.status()) => Sign::Busy,
+                Ok(answer) if answer.status().is_server_error() => Sign::Lost,
+                Ok(_) => Sign::Answered(self.pacer.is_small(bytes).then_some(took)),
+                Err(error) if error.kind() == HttpErrorKind::Timeout => Sign::Late,
+                Err(_) => Sign::Lost,
+            });
+        }
         (answer, took)
     }
 
@@ -120,9 +134,8 @@ impl Patient {
     ) -> Result<HttpResponse, HttpError> {
         let method = request.method().clone();
         let sending = self.inner.execute(request);
-        let answer = timeout(self.patience.attempt(bytes), sending)
-            .await
-            .map_err(late)??;
+        let most = self.patience.answer + self.patience.transfer(bytes);
+        let answer = timeout(most, sending).await.map_err(late)??;
         let nothing = answer
             .headers()
             .get(CONTENT_LENGTH)
@@ -153,6 +166,10 @@ impl Patient {
             .map_err(late)??
         {
             bytes.extend_from_slice(&piece);
+            if bytes.len() > LONGEST_ANSWER {
+                let error = std::io::Error::other("it is not an answer of S3: it does not end");
+                return Err(HttpError::new(HttpErrorKind::Decode, error));
+            }
         }
         Ok(bytes.into())
     }
@@ -169,11 +186,14 @@ fn is_busy(status: StatusCode) -> bool {
 /// S3 begins to answer a completion before it knows its end; an error stands in the body then.
 fn error_inside(body: &[u8]) -> Option<StatusCode> {
     let text = std::str::from_utf8(body).ok()?;
-    let busy = text.contains("<Code>SlowDown</Code>");
-    text.contains("<Error>").then_some(if busy {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else {
-        StatusCode::INTERNAL_SERVER_ERROR
+    let is = |code| text.contains(&format!("<Code>{code}</Code>"));
+    text.contains("<Error>").then(|| match () {
+        () if is("SlowDown") => StatusCode::SERVICE_UNAVAILABLE,
+        () if is("AccessDenied") => StatusCode::FORBIDDEN,
+        () if is("NoSuchUpload") => StatusCode::NOT_FOUND,
+        () if is("PreconditionFailed") => StatusCode::PRECONDITION_FAILED,
+        () if is("ConditionalRequestConflict") => StatusCode::CONFLICT,
+        () => StatusCode::INTERNAL_SERVER_ERROR,
     })
 }
 
@@ -230,9 +250,9 @@ pub(crate) mod tests {
 
     #[test]
     fn time_outs_grow_with_the_bytes() {
-        let seconds = |bytes| PATIENCE.attempt(bytes).as_secs_f64();
-        assert!((seconds(0) - 0.5).abs() < 0.001);
-        assert!((seconds(8 << 20) - 128.5).abs() < 0.001);
+        let seconds = |bytes| PATIENCE.transfer(bytes).as_secs_f64();
+        assert!(seconds(0).abs() < 0.001);
+        assert!((seconds(8 << 20) - 128.0).abs() < 0.001);
     }
 
     #[test]

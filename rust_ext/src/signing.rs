@@ -5,7 +5,7 @@
 //!
 //! Specification: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -69,8 +69,16 @@ impl HttpService for Signed {
         let credential = self.credentials.get_credential().await.map_err(refused)?;
         self.signer
             .sign(&mut request, &credential, Utc::now())
-            .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+            .map_err(|error| refused(malformed(error)))?;
         self.inner.execute(request).await
+    }
+}
+
+/// All other headers of ours are known to be one line of ASCII.
+fn malformed(error: InvalidHeaderValue) -> object_store::Error {
+    object_store::Error::Unauthenticated {
+        path: "the key or the token".to_owned(),
+        source: error.into(),
     }
 }
 
@@ -82,11 +90,18 @@ struct Signer {
 }
 
 /// What is derived from a secret for one day.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct DayKey {
     secret: String,
     day: String,
     key: hmac::Key,
+}
+
+impl fmt::Debug for DayKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("DayKey");
+        shown.field("day", &self.day).finish_non_exhaustive() // without secrets
+    }
 }
 
 impl Signer {
@@ -164,8 +179,16 @@ fn canonical(request: &HttpRequest, payload: &str) -> (String, String) {
     let _ = writeln!(text, "{}\n{}", request.method(), request.uri().path());
     let _ = writeln!(text, "{}", canonical_query(request.uri()));
     for (name, value) in headers {
-        let value = String::from_utf8_lossy(value);
-        let _ = writeln!(text, "{name}:{}", value.trim());
+        let _ = write!(text, "{name}:");
+        // Runs of spaces count as one.
+        for (place, word) in String::from_utf8_lossy(value)
+            .split_whitespace()
+            .enumerate()
+        {
+            text.push_str(if place > 0 { " " } else { "" });
+            text.push_str(word);
+        }
+        text.push('\n');
         if !names.is_empty() {
             names.push(';');
         }
@@ -298,6 +321,22 @@ mod tests {
         let uri = Uri::from_static("http://host/key?uploadId=a%2Bb*~%2F&partNumber=1&x=a+b");
         let expected = "partNumber=1&uploadId=a%2Bb%2A~%2F&x=a%20b";
         assert_eq!(canonical_query(&uri), expected);
+    }
+
+    #[test]
+    fn spaces_count_as_one_and_secrets_are_not_shown() {
+        let request = http::Request::put("http://host/key")
+            .header("content-type", " text/html;  charset=utf-8 ")
+            .body(bytes::Bytes::new().into())
+            .unwrap();
+        let (text, _) = canonical(&request, "");
+        assert!(text.contains("\ncontent-type:text/html; charset=utf-8\n"));
+        let signer = Signer {
+            region: String::new(),
+            key: Mutex::new(None),
+        };
+        signer.key("a-secret", "20261123");
+        assert!(!format!("{signer:?}").contains("a-secret"));
     }
 
     #[test]

@@ -166,6 +166,11 @@ async fn faults_have_their_reasons() {
             "400 EntityTooLarge: scripted",
         ),
         (
+            failure(400, "KMS.DisabledException"),
+            Reason::StoreDenied,
+            "400 KMS.DisabledException: scripted",
+        ),
+        (
             failure(501, "NotImplemented"),
             Reason::StoreUnable,
             "501 NotImplemented: scripted",
@@ -257,6 +262,23 @@ async fn what_is_read_back_truncated_proves_nothing() {
     let cut = Step::Truncated(object_headers(), b"abc".to_vec());
     let (_server, result) = whole(vec![empty(412), cut]).await;
     assert!(result.unwrap_err().reason().retryable());
+}
+
+#[tokio::test]
+async fn what_breaks_off_while_it_is_read_back_is_read_on() {
+    let cut = Step::Truncated(object_headers(), b"abcd".to_vec());
+    let mut headers = object_headers();
+    headers.push(("content-range", "bytes 2-3/4".to_owned()));
+    let rest = Step::Answer(206, headers, b"cd".to_vec());
+    let server = MockServer::start(in_turn(vec![empty(412), cut, rest])).await;
+    let stored = upload(server.address(), part(b"abcd")).await.unwrap();
+    assert!(!stored.created);
+    let asked = server.requests().remove(2).headers;
+    assert!(asked.contains(&"range: bytes=2-".to_owned()), "{asked:?}");
+    assert!(
+        asked.contains(&"if-match: \"there\"".to_owned()),
+        "{asked:?}"
+    );
 }
 
 #[tokio::test]

@@ -42,9 +42,11 @@ pub(crate) struct Pace {
 pub(crate) enum Sign {
     /// It was answered; with its latency where that can be compared.
     Answered(Option<Duration>),
+    /// It was not answered in time.
+    Late,
     /// The store asks us to slow down.
     Busy,
-    /// It has no answer, or nobody waits for one any more.
+    /// It says nothing about the load: it failed, or nobody waits for its answer any more.
     Lost,
 }
 
@@ -135,19 +137,17 @@ impl Window {
         if entered != self.falls {
             return;
         }
-        match sign {
-            Sign::Lost => {}
-            Sign::Busy => self.fall(self.size / 2, Trouble::Busy, now),
-            Sign::Answered(latency) => {
-                self.round.answers += 1;
-                if let Some(latency) = latency {
-                    self.round.timed += 1;
-                    self.round.slow += usize::from(self.is_slow(latency, now));
-                }
-                if self.round.answers >= self.size.max(self.pace.shortest_round) {
-                    self.end_round(now);
-                }
-            }
+        let slow = match sign {
+            Sign::Lost => return,
+            Sign::Busy => return self.fall(self.size / 2, Trouble::Busy, now),
+            Sign::Late => Some(true),
+            Sign::Answered(latency) => latency.map(|latency| self.is_slow(latency, now)),
+        };
+        self.round.answers += 1;
+        self.round.timed += usize::from(slow.is_some());
+        self.round.slow += usize::from(slow == Some(true));
+        if self.round.answers >= self.size.max(self.pace.shortest_round) {
+            self.end_round(now);
         }
     }
 
@@ -355,6 +355,13 @@ pub(crate) mod tests {
             Sign::Answered(Some(Duration::from_millis(latency)))
         };
         assert_eq!(store.answer(20, noisy), 64);
+    }
+
+    #[test]
+    fn what_is_not_answered_in_time_is_slow_whatever_its_size() {
+        let mut store = Store::new(64);
+        store.answer(20, |_| Sign::Answered(None));
+        assert_eq!(store.answer(60_000, |_| Sign::Late), 28);
     }
 
     #[test]

@@ -64,7 +64,7 @@ class FakeStore:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_PUT = do_DELETE = answer  # noqa: N815  # the server looks for these names
+            do_GET = do_HEAD = do_PUT = do_DELETE = answer  # noqa: N815  # the server looks for these names
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return super().date_time_string((timestamp or time.time()) + ahead)

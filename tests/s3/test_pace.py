@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mailvault.config import Settings
 from mailvault.errors import StoreBusyError
+from mailvault.store.options import boto_client
+from mailvault.store.pacer import Pacer
 from tests.s3.conftest import part
 from tests.s3.fake_store import Answer, FakeStore
 
 if TYPE_CHECKING:
     from mailvault.models import Outcome, Part
     from mailvault.store.uploader import Uploader
+    from tests.conftest import Bucket
     from tests.s3.conftest import Uploads
     from tests.s3.fake_store import Request
 
@@ -116,3 +120,20 @@ def test_a_limit_that_is_lifted_lets_go_what_waits(uploads: Uploads) -> None:
         while len(outcomes) < 40:
             outcomes += uploader.completed(10)
         assert time.monotonic() - started < 60
+
+
+@pytest.mark.timeout(60)
+def test_a_bucket_is_followed_to_its_region(bucket: Bucket) -> None:
+    """botocore asks anew by itself then."""
+    moved = Answer(301, headers={"x-amz-bucket-region": "eu-west-1"})
+    answers = [moved, Answer(200)]
+    pacer = Pacer(1)
+    with FakeStore(lambda _: answers.pop(0)) as store:
+        given = {name.lower(): value for name, value in bucket.environment.items()}
+        given["s3_endpoint"] = store.address
+        settings = Settings(_env_file=None, **given)  # type: ignore[arg-type, call-arg]
+        client = boto_client(settings, pacer=pacer)
+        client.head_object(Bucket=bucket.name, Key="key")
+        client.close()
+    assert not answers
+    pacer.enter(0)  # the one place is free again

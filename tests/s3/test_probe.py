@@ -62,6 +62,17 @@ def test_what_is_wrong_is_said(
     assert hint in raised.value.hint
 
 
+def test_what_auto_means_is_settled_by_the_first_put(bucket: Bucket) -> None:
+    """A store that loses its keys later has a fault: nothing is stored without them."""
+    answers = [Answer(200)] * 2 + [Answer(501, "NotImplemented")] * 9
+    with FakeStore(lambda _: answers.pop(0)) as store:
+        given = settings(bucket, s3_endpoint=store.address)
+        probe(given)
+        assert given.s3_sse == "AES256"
+        with pytest.raises(UnreachableError):
+            probe(given)
+
+
 def test_an_endpoint_that_hangs_is_given_up(bucket: Bucket, silent: str) -> None:
     started = time.monotonic()
     with pytest.raises(UnreachableError, match="no answer in time"):

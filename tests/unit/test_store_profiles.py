@@ -39,7 +39,7 @@ def test_every_provider_that_can_be_named_has_a_profile() -> None:
         ("https://s3.eu-west-1.amazonaws.com", "aws", "eu-west-1", "AES256"),
         (R2, "r2", "auto", "none"),
         ("https://0123.eu.r2.cloudflarestorage.com", "r2", "auto", "none"),
-        ("https://s3.us-west-004.backblazeb2.com", "b2", "us-west-004", "none"),
+        ("https://s3.us-west-004.backblazeb2.com", "b2", "us-west-004", "AES256"),
         ("https://s3.wasabisys.com", "wasabi", "us-east-1", "none"),
         ("https://s3.eu-central-1.wasabisys.com", "wasabi", "eu-central-1", "none"),
         ("https://storage.googleapis.com", "gcs", "us-east-1", "none"),
@@ -88,12 +88,13 @@ class Asked(Exception):  # noqa: N818
         ({}, "https://bucket.s3.amazonaws.com/key"),
         ({"s3_region": "eu-west-1"}, "https://bucket.s3.eu-west-1.amazonaws.com/key"),
         ({"s3_bucket": "a.b"}, "https://s3.amazonaws.com/a.b/key"),
+        ({"s3_bucket": "a_b"}, "https://s3.amazonaws.com/a_b/key"),
         ({"s3_endpoint": R2}, f"{R2}/bucket/key"),
         ({"s3_endpoint": "http://localhost:9000"}, "http://localhost:9000/bucket/key"),
     ],
 )
 def test_both_clients_address_the_bucket_alike(given: dict[str, str], address: str) -> None:
-    """By host at AWS, unless the name has a dot, for which no certificate is valid."""
+    """By host at AWS, unless the name has a dot, for which no certificate is valid, or is none."""
 
     def stop(request: AWSPreparedRequest, **_: object) -> None:
         raise Asked(request.url)
@@ -106,3 +107,11 @@ def test_both_clients_address_the_bucket_alike(given: dict[str, str], address: s
     assert str(asked.value) == address
     virtual = s3_store(settings(**given)).config.get("virtual_hosted_style_request", False)
     assert bool(virtual) is (f"//{bucket}." in address)
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_an_address_from_the_environment_has_the_bucket_in_its_path(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "https://s3.example.org")
+    assert "virtual_hosted_style_request" not in s3_store(settings()).config

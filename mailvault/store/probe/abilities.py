@@ -72,8 +72,8 @@ ABILITIES = (
     ),
     Ability(
         "list_uploads", "list the multipart uploads that are under way",
-        multipart.lists_uploads, "ok", "nothing: it aborts what it began",
-        "what a killed worker began is to be found by other means",
+        multipart.lists_uploads, "ok", "aborts what a worker began that was killed",
+        "what a killed worker began stays until the bucket's own rules remove it",
         "allow s3:ListBucketMultipartUploads on arn:aws:s3:::{bucket}",
     ),
     Ability(

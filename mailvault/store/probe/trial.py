@@ -106,9 +106,13 @@ class Trial:
         self.objects.add((key, answer.get("VersionId")))
 
     def put_first(self) -> None:
-        """Put the first object, and settle in the settings what encryption `auto` means."""
+        """Put the first object, and settle in the settings what encryption `auto` means.
+
+        Once and for all: a store that refuses later what it took at first has a fault.
+        """
         try:
             self.put(self.first.key, BODY, sha256(BODY))
+            self.settings.s3_sse = encryption_of(self.settings)
         except ClientError as error:
             if status(error) == 412:
                 # Asked again after its answer was lost, the store holds our own object.
@@ -181,15 +185,11 @@ def open_trial(settings: Settings) -> Iterator[Trial]:
     client = boto_client(settings, _PATIENCE)
     trial = Trial(settings, Destination(client, bucket, encryption(settings)), _part())
     try:
-        try:
-            yield trial
-        except ClientError:
-            trial.clean()
-            raise
-        trial.clean()
+        yield trial
     except FAILURES as error:
-        raise _explained(settings, error) from None
+        raise _explained(trial, error) from None
     finally:
+        trial.clean()
         client.close()
 
 
@@ -212,10 +212,10 @@ def unable(error: ClientError | BotoCoreError) -> bool:
     return kind is StoreUnableError or (kind is StoreRefusedError and "ncrypt" in detail)
 
 
-def _explained(settings: Settings, error: ClientError | BotoCoreError) -> UnreachableError:
-    kind, detail = explain(error)
+def _explained(trial: Trial, error: ClientError | BotoCoreError) -> UnreachableError:
+    (kind, detail), settings = explain(error), trial.settings
     where = f"bucket {settings.s3_bucket} at {settings.s3_endpoint or 'AWS S3'}"
     hint = _HINTS.get(kind, "see the store's own log, and try again")
-    if encryption_of(settings) != "none" and unable(error):
+    if trial.destination.encryption and unable(error):
         hint = "set S3_SSE=none"
     return UnreachableError(f"{where}: {short(' '.join(detail.split()))}", hint=hint)
