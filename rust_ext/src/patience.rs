@@ -27,6 +27,15 @@ use crate::window::Sign;
 /// Bytes of an answer that is no object; S3's are far shorter.
 const LONGEST_ANSWER: usize = 1 << 20;
 
+/// Errors inside an answer of 200 that stand for another status than 500.
+const INSIDE: [(&str, StatusCode); 5] = [
+    ("SlowDown", StatusCode::SERVICE_UNAVAILABLE),
+    ("AccessDenied", StatusCode::FORBIDDEN),
+    ("NoSuchUpload", StatusCode::NOT_FOUND),
+    ("PreconditionFailed", StatusCode::PRECONDITION_FAILED),
+    ("ConditionalRequestConflict", StatusCode::CONFLICT),
+];
+
 /// The numbers of `Patience` in `mailvault/store/pace.py`.
 #[derive(Clone, Debug, FromPyObject)]
 pub(crate) struct Patience {
@@ -186,14 +195,10 @@ fn is_busy(status: StatusCode) -> bool {
 /// S3 begins to answer a completion before it knows its end; an error stands in the body then.
 fn error_inside(body: &[u8]) -> Option<StatusCode> {
     let text = std::str::from_utf8(body).ok()?;
-    let is = |code| text.contains(&format!("<Code>{code}</Code>"));
-    text.contains("<Error>").then(|| match () {
-        () if is("SlowDown") => StatusCode::SERVICE_UNAVAILABLE,
-        () if is("AccessDenied") => StatusCode::FORBIDDEN,
-        () if is("NoSuchUpload") => StatusCode::NOT_FOUND,
-        () if is("PreconditionFailed") => StatusCode::PRECONDITION_FAILED,
-        () if is("ConditionalRequestConflict") => StatusCode::CONFLICT,
-        () => StatusCode::INTERNAL_SERVER_ERROR,
+    let has = |code| text.contains(&format!("<Code>{code}</Code>"));
+    text.contains("<Error>").then(|| {
+        let known = INSIDE.iter().find(|(code, _)| has(*code));
+        known.map_or(StatusCode::INTERNAL_SERVER_ERROR, |(_, status)| *status)
     })
 }
 
