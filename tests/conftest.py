@@ -41,6 +41,12 @@ UPLOADERS = ["rust", "boto3"]
 STORE_SETTINGS = ("S3_ENDPOINT", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, in whatever order: nobody is to wait for them in the end."""
+    items.sort(key=lambda item: "tests/model/" not in item.nodeid)
+
+
 @dataclass(frozen=True)
 class Bucket:
     """One empty bucket, its settings, and a client that shares no code with the uploaders."""
