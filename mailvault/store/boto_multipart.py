@@ -10,18 +10,18 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from mailvault.errors import StoreUnableError
 from mailvault.store.boto_errors import FAILURES, classify, explain, status
-from mailvault.store.boto_target import base64
+from mailvault.store.boto_target import ALWAYS, NOTHING_THERE
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-    from mailvault.store.boto_target import Headers, Target
+    from mailvault.store.boto_target import Condition, Headers, Target, Upload
     from mailvault.store.content import Content
 
 _MOST_SLICES = 9_000
@@ -50,16 +50,10 @@ def send(target: Target, key: str, content: Content, headers: Headers) -> str | 
 
 def _send(target: Target, key: str, content: Content, headers: Headers) -> str | None:
     try:
-        upload_id = target.client.create_multipart_upload(
-            Bucket=target.bucket,
-            Key=key,
-            ChecksumAlgorithm="SHA256",
-            **target.encryption,
-            **headers,
-        )["UploadId"]
+        started = target.start_upload(key, headers)
     except FAILURES as error:
         raise classify("starting the upload of", key, error) from None
-    upload = _Multipart(target, key, upload_id)
+    upload = _Multipart(target, started)
     try:
         upload.send_slices(content)
         etag = upload.complete() if target.size(key) is None else None
@@ -71,17 +65,12 @@ def _send(target: Target, key: str, content: Content, headers: Headers) -> str |
     return etag
 
 
-class _Condition(TypedDict, total=False):
-    IfNoneMatch: str
-
-
 class _Multipart:
     """A multipart upload under way at the store."""
 
-    def __init__(self, target: Target, key: str, upload_id: str) -> None:
+    def __init__(self, target: Target, upload: Upload) -> None:
         self._target = target
-        self._key = key
-        self._id = upload_id
+        self._upload = upload
         self._pending: set[Future[None]] = set()
         self._parts: dict[int, CompletedPartTypeDef] = {}
 
@@ -111,23 +100,11 @@ class _Multipart:
         self._pending.add(future)
 
     def _put_slice(self, number: int, data: bytes) -> None:
-        checksum = base64(hashlib.sha256(data).digest())
+        digest = hashlib.sha256(data).digest()
         try:
-            sent = self._target.client.upload_part(
-                Bucket=self._target.bucket,
-                Key=self._key,
-                UploadId=self._id,
-                PartNumber=number,
-                Body=data,
-                ChecksumSHA256=checksum,
-            )
+            self._parts[number] = self._upload.send(number, data, digest)
         except FAILURES as error:
-            raise classify("sending a slice of", self._key, error) from None
-        self._parts[number] = {
-            "PartNumber": number,
-            "ETag": sent["ETag"],
-            "ChecksumSHA256": checksum,
-        }
+            raise classify("sending a slice of", self._upload.key, error) from None
 
     def _wait_for_one(self) -> None:
         done, self._pending = wait(self._pending, return_when=FIRST_COMPLETED)
@@ -141,25 +118,20 @@ class _Multipart:
         """
         try:
             try:
-                return self._complete({"IfNoneMatch": "*"})
+                return self._complete(NOTHING_THERE)
             except FAILURES as error:
                 if explain(error)[0] is not StoreUnableError:
                     raise
-            return self._complete({})
+            return self._complete(ALWAYS)
         except FAILURES as error:
             # Asked again after its answer was lost, a completion finds no upload or its object.
             if isinstance(error, ClientError) and status(error) in {404, 409, 412}:
                 return None
-            raise classify("completing", self._key, error) from None
+            raise classify("completing", self._upload.key, error) from None
 
-    def _complete(self, condition: _Condition) -> str:
-        return self._target.client.complete_multipart_upload(
-            Bucket=self._target.bucket,
-            Key=self._key,
-            UploadId=self._id,
-            MultipartUpload={"Parts": [part for _, part in sorted(self._parts.items())]},
-            **condition,
-        )["ETag"]
+    def _complete(self, condition: Condition) -> str:
+        parts = [part for _, part in sorted(self._parts.items())]
+        return self._upload.complete(parts, condition)["ETag"]
 
     def abort(self) -> None:
         """Give the upload up; what the store says to that is no news any more."""
@@ -167,6 +139,4 @@ class _Multipart:
             future.cancel()
         wait(self._pending)  # a slice that comes after the abort would stay
         with suppress(*FAILURES):
-            self._target.client.abort_multipart_upload(
-                Bucket=self._target.bucket, Key=self._key, UploadId=self._id
-            )
+            self._upload.abort()

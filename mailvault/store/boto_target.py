@@ -15,12 +15,17 @@ from mailvault.store.boto_errors import FAILURES, classify, status
 from mailvault.store.profiles import encryption_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Executor
     from typing import NotRequired
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.literals import ServerSideEncryptionType
-    from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import (
+        CompletedPartTypeDef,
+        CompleteMultipartUploadOutputTypeDef,
+        PutObjectOutputTypeDef,
+    )
 
     from mailvault.config import Settings
     from mailvault.store.budget import ByteBudget
@@ -44,6 +49,16 @@ class Encryption(TypedDict, total=False):
 
     ServerSideEncryption: ServerSideEncryptionType
     SSEKMSKeyId: str
+
+
+class Condition(TypedDict, total=False):
+    """On what a completion depends, as arguments of boto3."""
+
+    IfNoneMatch: str
+
+
+NOTHING_THERE: Condition = {"IfNoneMatch": "*"}
+ALWAYS: Condition = {}
 
 
 def encryption(settings: Settings) -> Encryption:
@@ -95,6 +110,61 @@ class Destination:
             **self.encryption,
             **headers,
         )
+
+    def start_upload(self, key: str, headers: Headers) -> Upload:
+        """Start a multipart upload.
+
+        Raises:
+            ClientError: The store refuses.
+            BotoCoreError: It did not answer.
+        """
+        answer = self.client.create_multipart_upload(
+            Bucket=self.bucket,
+            Key=key,
+            ChecksumAlgorithm="SHA256",
+            **self.encryption,
+            **headers,
+        )
+        return Upload(self.client, self.bucket, key, answer["UploadId"])
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The requests of one multipart upload; all of them raise as its start does."""
+
+    client: S3Client
+    bucket: str
+    key: str
+    id: str
+
+    def send(self, number: int, body: bytes, digest: bytes) -> CompletedPartTypeDef:
+        """Send one slice; return what the completion says of it."""
+        checksum = base64(digest)
+        sent = self.client.upload_part(
+            Bucket=self.bucket,
+            Key=self.key,
+            UploadId=self.id,
+            PartNumber=number,
+            Body=body,
+            ChecksumSHA256=checksum,
+        )
+        return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": checksum}
+
+    def complete(
+        self, parts: Sequence[CompletedPartTypeDef], condition: Condition
+    ) -> CompleteMultipartUploadOutputTypeDef:
+        """Make the object of the slices; return the answer."""
+        return self.client.complete_multipart_upload(
+            Bucket=self.bucket,
+            Key=self.key,
+            UploadId=self.id,
+            MultipartUpload={"Parts": parts},
+            **condition,
+        )
+
+    def abort(self) -> None:
+        """Give it up."""
+        self.client.abort_multipart_upload(Bucket=self.bucket, Key=self.key, UploadId=self.id)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 
 from mailvault.store.boto_errors import FAILURES, explain
 from mailvault.store.options import boto_client, bucket_name
-from mailvault.store.pace import Patience
+from mailvault.store.pace import BRIEF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mailvault.config import Settings
-
-_PATIENCE = Patience(connect=3, answer=3, retries=1, total=8)
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +29,7 @@ def abort_leftovers(settings: Settings, stored: Callable[[list[str]], set[str]])
     way a second time. What is not allowed or fails is left to the bucket's lifecycle rule.
     """
     bucket = bucket_name(settings)
-    with closing(boto_client(settings, _PATIENCE)) as client:
+    with closing(boto_client(settings, BRIEF)) as client:
         try:
             for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
                 uploads = page.get("Uploads", [])

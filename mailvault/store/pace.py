@@ -35,6 +35,9 @@ class Patience:
 UPLOAD = Patience(connect=5, answer=60, retries=5, total=20)
 """A fault of the store is known within half a minute, and one that hangs within one and a half."""
 
+BRIEF = Patience(connect=3, answer=3, retries=1, total=8)
+"""For small requests that somebody waits for, or that can be done another time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:

@@ -60,3 +60,8 @@ def no(detail: str) -> Seen:
 def seen(did: bool, otherwise: str) -> Seen:
     """Say yes, or what happened otherwise."""
     return yes() if did else no(otherwise)
+
+
+def noticed(refusal: str | None, otherwise: str) -> Seen:
+    """Say yes where the store refused what is wrong, or what it did instead."""
+    return no(otherwise) if refusal is None else yes(refusal)

@@ -2,78 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from mailvault.store.boto_errors import status
 from mailvault.store.boto_object import headers_of
-from mailvault.store.boto_target import base64
-from mailvault.store.probe.ability import no, seen, yes
+from mailvault.store.boto_target import ALWAYS, NOTHING_THERE, base64
+from mailvault.store.probe.ability import no, noticed, seen, yes
 from mailvault.store.probe.objects import TAKEN, kept, refused
 from mailvault.store.probe.trial import BODY, OTHER_BODY, sha256
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
+    from mailvault.store.boto_target import Condition, Upload
     from mailvault.store.probe.ability import Seen
     from mailvault.store.probe.trial import Trial
 
 
-@dataclass(frozen=True)
-class _Upload:
-    """A multipart upload of one slice: the last one of an object may be small."""
+def _start(trial: Trial, key: str) -> Upload:
+    upload = trial.destination.start_upload(key, headers_of(trial.first))
+    trial.uploads.append(upload)
+    return upload
 
-    trial: Trial
-    key: str
-    id: str
 
-    @classmethod
-    def start(cls, trial: Trial, key: str) -> _Upload:
-        answer = trial.destination.client.create_multipart_upload(
-            Bucket=trial.destination.bucket,
-            Key=key,
-            ChecksumAlgorithm="SHA256",
-            **trial.destination.encryption,
-            **headers_of(trial.first),
-        )
-        trial.uploads.add((key, answer["UploadId"]))
-        return cls(trial, key, answer["UploadId"])
+def _send(upload: Upload, body: bytes) -> CompletedPartTypeDef:
+    """Send the only slice: the last one of an object may be small."""
+    return upload.send(1, body, sha256(body))
 
-    def send(self, body: bytes, digest: bytes) -> CompletedPartTypeDef:
-        checksum = base64(digest)
-        sent = self.trial.destination.client.upload_part(
-            Bucket=self.trial.destination.bucket,
-            Key=self.key,
-            UploadId=self.id,
-            PartNumber=1,
-            Body=body,
-            ChecksumSHA256=checksum,
-        )
-        return {"PartNumber": 1, "ETag": sent["ETag"], "ChecksumSHA256": checksum}
 
-    def complete(self, part: CompletedPartTypeDef, **condition: Any) -> str:
-        answer = self.trial.destination.client.complete_multipart_upload(
-            Bucket=self.trial.destination.bucket,
-            Key=self.key,
-            UploadId=self.id,
-            MultipartUpload={"Parts": [part]},
-            **condition,
-        )
-        self.trial.objects.add((self.key, answer.get("VersionId")))
-        return answer["ETag"]
+def _complete(trial: Trial, upload: Upload, part: CompletedPartTypeDef, when: Condition) -> str:
+    answer = upload.complete([part], when)
+    trial.objects.add((upload.key, answer.get("VersionId")))
+    return answer["ETag"]
 
-    def is_there(self) -> bool:
-        try:
-            self.trial.destination.client.list_parts(
-                Bucket=self.trial.destination.bucket, Key=self.key, UploadId=self.id
-            )
-        except ClientError as error:
-            if status(error) != 404:
-                raise
-            return False
-        return True
+
+def _is_there(upload: Upload) -> bool:
+    try:
+        upload.client.list_parts(Bucket=upload.bucket, Key=upload.key, UploadId=upload.id)
+    except ClientError as error:
+        if status(error) != 404:
+            raise
+        return False
+    return True
 
 
 _WHOLE = "whole"
@@ -82,16 +54,16 @@ _WHOLE = "whole"
 
 def joins_slices(trial: Trial) -> Seen:
     """Store an object as a multipart upload."""
-    upload = _Upload.start(trial, trial.key(_WHOLE))
-    upload.complete(upload.send(BODY, sha256(BODY)))
+    upload = _start(trial, trial.key(_WHOLE))
+    _complete(trial, upload, _send(upload, BODY), ALWAYS)
     body, _ = trial.read(upload.key)
     return seen(body == BODY, "it answers other bytes than were sent")
 
 
 def keeps_etag(trial: Trial) -> Seen:
     """Compare the etag that was told when the slices were joined with the object's."""
-    upload = _Upload.start(trial, trial.key("etag"))
-    told = upload.complete(upload.send(BODY, sha256(BODY)))
+    upload = _start(trial, trial.key("etag"))
+    told = _complete(trial, upload, _send(upload, BODY), ALWAYS)
     client, bucket = trial.destination.client, trial.destination.bucket
     said = client.head_object(Bucket=bucket, Key=upload.key)["ETag"]
     return seen(said == told, f"it says {told} first, and then {said}")
@@ -109,21 +81,22 @@ def keeps_checksum(trial: Trial) -> Seen:
 
 def checks_slices(trial: Trial) -> Seen:
     """Send a slice with the SHA-256 of another."""
-    upload = _Upload.start(trial, trial.key("slice"))
-    said = refused(lambda: upload.send(BODY, sha256(OTHER_BODY)), frozenset({400}))
-    return no("it took a slice that has another SHA-256") if said is None else yes(said)
+    upload = _start(trial, trial.key("slice"))
+    said = refused(lambda: upload.send(1, BODY, sha256(OTHER_BODY)), frozenset({400}))
+    return noticed(said, "it took a slice that has another SHA-256")
 
 
 def completes_conditionally(trial: Trial) -> Seen:
     """Complete an upload where there is an object, on condition that there is none."""
-    upload = _Upload.start(trial, trial.first.key)
-    part = upload.send(OTHER_BODY, sha256(OTHER_BODY))
-    return kept(trial, refused(lambda: upload.complete(part, IfNoneMatch="*"), TAKEN))
+    upload = _start(trial, trial.first.key)
+    part = _send(upload, OTHER_BODY)
+    said = refused(lambda: _complete(trial, upload, part, NOTHING_THERE), TAKEN)
+    return kept(trial, said)
 
 
 def lists_uploads(trial: Trial) -> Seen:
     """Look for an upload that is under way in the list of them."""
-    upload = _Upload.start(trial, trial.key("listed"))
+    upload = _start(trial, trial.key("listed"))
     answer = trial.destination.client.list_multipart_uploads(
         Bucket=trial.destination.bucket, Prefix=upload.key
     )
@@ -133,9 +106,7 @@ def lists_uploads(trial: Trial) -> Seen:
 
 def aborts(trial: Trial) -> Seen:
     """Give an upload up that holds a slice."""
-    upload = _Upload.start(trial, trial.key("aborted"))
-    upload.send(BODY, sha256(BODY))
-    trial.destination.client.abort_multipart_upload(
-        Bucket=trial.destination.bucket, Key=upload.key, UploadId=upload.id
-    )
-    return seen(not upload.is_there(), "the upload is there still")
+    upload = _start(trial, trial.key("aborted"))
+    _send(upload, BODY)
+    upload.abort()
+    return seen(not _is_there(upload), "the upload is there still")

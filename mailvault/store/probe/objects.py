@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from mailvault.store.boto_errors import explain, status
-from mailvault.store.probe.ability import Seen, no, seen, yes
+from mailvault.store.probe.ability import Seen, no, noticed, seen, yes
 from mailvault.store.probe.trial import BODY, OTHER_BODY, sha256
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def checks_sha256(trial: Trial) -> Seen:
         trial.put(trial.key("sha256"), BODY, sha256(OTHER_BODY))
 
     said = refused(put, frozenset({400}))
-    return no("it took bytes that have another SHA-256") if said is None else yes(said)
+    return noticed(said, "it took bytes that have another SHA-256")
 
 
 def checks_crc64nvme(trial: Trial) -> Seen:
@@ -89,7 +89,7 @@ def checks_crc64nvme(trial: Trial) -> Seen:
 
     put("crc64nvme", _CRC64NVME)
     said = refused(lambda: put("crc64nvme-other", _OTHER_CRC64NVME), frozenset({400}))
-    return no("it took bytes that have another CRC64NVME") if said is None else yes(said)
+    return noticed(said, "it took bytes that have another CRC64NVME")
 
 
 def keeps_objects(trial: Trial) -> Seen:

@@ -29,7 +29,7 @@ from mailvault.store.boto_object import headers_of
 from mailvault.store.boto_target import Destination, encryption
 from mailvault.store.confine import short
 from mailvault.store.options import boto_client, bucket_name
-from mailvault.store.pace import Patience
+from mailvault.store.pace import BRIEF
 from mailvault.store.profiles import encryption_of
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, PutObjectOutputTypeDef
 
     from mailvault.config import Settings
+    from mailvault.store.boto_target import Upload
 
 PREFIX = ".mailvault/"
 
@@ -45,8 +46,6 @@ BODY = b"mailvault was here\n"
 OTHER_BODY = b"and wrote over it\n"
 
 log = logging.getLogger(__name__)
-
-_PATIENCE = Patience(connect=3, answer=3, retries=1, total=8)
 
 _HINTS: dict[type[PartError], str] = {
     StoreUnreachableError: "check S3_ENDPOINT, and that the store runs",
@@ -70,7 +69,7 @@ class Trial:
         destination: The bucket, and how an upload puts objects there.
         first: The object that is put first; what else is tried has its key as a prefix.
         objects: What is to be deleted: keys, with the version where the store told one.
-        uploads: What is to be aborted: keys with the upload's id.
+        uploads: What is to be aborted.
         refusal: What the store said against encryption, if it did.
     """
 
@@ -78,7 +77,7 @@ class Trial:
     destination: Destination
     first: Part
     objects: set[tuple[str, str | None]] = field(default_factory=set)
-    uploads: set[tuple[str, str]] = field(default_factory=set)
+    uploads: list[Upload] = field(default_factory=list)
     refusal: str = ""
 
     def key(self, name: str) -> str:
@@ -165,11 +164,10 @@ class Trial:
 
     def clean(self) -> None:
         """Abort and delete what is left; what the store says to that is no news any more."""
-        client, bucket = self.destination.client, self.destination.bucket
         with suppress(BotoCoreError, ClientError):
-            for key, number in self.uploads:
+            for upload in self.uploads:
                 with suppress(ClientError):
-                    client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=number)
+                    upload.abort()
             self.delete()
 
 
@@ -182,7 +180,7 @@ def open_trial(settings: Settings) -> Iterator[Trial]:
         UnreachableError: The store is out of reach or refuses us; the text says why and where.
     """
     bucket = bucket_name(settings)
-    client = boto_client(settings, _PATIENCE)
+    client = boto_client(settings, BRIEF)
     trial = Trial(settings, Destination(client, bucket, encryption(settings)), _part())
     try:
         yield trial
