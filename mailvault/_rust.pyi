@@ -11,12 +11,14 @@ from mailvault.store.pace import Pace, Patience
 
 __version__: str
 
-_Outcome: TypeAlias = tuple[int, str, int, bytes, str | None, bool, str | None, str]
-"""`(number, key, size, sha256, etag, created, reason, message)`.
+_Stored: TypeAlias = tuple[str, int, bytes, str | None, bool, str | None, str | None]
+"""The fields of a `StoredObject`."""
 
-Where `reason` is None the part is stored: the other fields are those of a `StoredObject`, and
-`message` is empty. Otherwise `reason` is one of `reasons()`, `message` is one line that says what
-failed on what, and the fields between `number` and `reason` are empty.
+_Outcome: TypeAlias = tuple[int, _Stored | None, str, str]
+"""`(number, stored, reason, message)`.
+
+Where `stored` is None, `reason` is one of `reasons()` and `message` is one line that says what
+failed on what; otherwise both are empty.
 """
 
 @final

@@ -55,6 +55,9 @@ class StoredObject(NamedTuple):
         sha256: Digest (32 bytes) over the bytes that were sent, computed while they streamed.
         etag: As the store gave it, without quotes; None if it gave none.
         created: False where an object with the same bytes was there already.
+        checksum: Of an object that went there in slices: the SHA-256 of their SHA-256s and their
+            number, as S3 shows it (`…=-3`); None where it is not known.
+        version_id: The version that was made; None where the bucket keeps no versions.
     """
 
     key: str
@@ -62,6 +65,8 @@ class StoredObject(NamedTuple):
     sha256: bytes
     etag: str | None
     created: bool
+    checksum: str | None = None
+    version_id: str | None = None
 
 
 class Outcome(NamedTuple):

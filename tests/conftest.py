@@ -70,6 +70,12 @@ class Bucket:
             return []
         return [upload["Key"] for upload in found.get("Uploads", [])]
 
+    def keep_versions(self) -> None:
+        """Have the bucket keep all versions of an object from now on."""
+        self.client.put_bucket_versioning(
+            Bucket=self.name, VersioningConfiguration={"Status": "Enabled"}
+        )
+
     def read(self, key: str) -> bytes:
         """The bytes of one object."""
         return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()

@@ -35,7 +35,15 @@ def enqueue_all(application: Application) -> None:
 
 def stored(lease: Lease, content: bytes = b"x") -> StoredPart:
     digest = hashlib.sha256(content).digest()
-    found = StoredObject(f"emails/{lease.email_key}", len(content), digest, "etag", created=True)
+    found = StoredObject(
+        f"emails/{lease.email_key}",
+        len(content),
+        digest,
+        "etag",
+        created=True,
+        checksum="checksum-2",
+        version_id="version",
+    )
     return StoredPart("body", lease.email_key, "text/html", found)
 
 

@@ -112,9 +112,8 @@ def _known(number: float | None) -> str:
 
 def _hold(hold: Row) -> Text:
     reason = hold["reasons"][0]
-    if hold["kind"] == "throttled":
-        return Text(f"slowed: {reason['observed']}", style="yellow")
-    return Text(f"held: {reason['observed']} (since {reason['since'][11:19]})", style="bold red")
+    word, style = ("slowed", "yellow") if hold["kind"] == "throttled" else ("held", "bold red")
+    return Text(f"{word}: {reason['observed']} (since {reason['since'][11:19]})", style=style)
 
 
 def _failures(failures: list[Row]) -> Table:

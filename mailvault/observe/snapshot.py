@@ -109,7 +109,7 @@ def _hold(workers: list[Row]) -> Row | None:
             "signal": worker["held_reason"],
             "observed": worker["held_message"],
             "limit": None,
-            "since": worker["held_since"].isoformat() if worker["held_since"] else None,
+            "since": worker["held_since"].isoformat(),
         }
         for worker in held or slowed
     ]

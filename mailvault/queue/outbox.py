@@ -164,6 +164,8 @@ class Outbox:
             sha256s=texts(f"\\x{part.stored.sha256.hex()}" for _, part in parts),
             etags=texts(part.stored.etag for _, part in parts),
             content_types=texts(part.content_type for _, part in parts),
+            checksums=texts(part.stored.checksum for _, part in parts),
+            version_ids=texts(part.stored.version_id for _, part in parts),
         )
 
     def nack(self, failed: Sequence[tuple[Lease, Failure]]) -> set[int]:

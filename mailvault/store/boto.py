@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from mailvault.errors import PartError, StoreFaultError
 from mailvault.models import Outcome
 from mailvault.store.boto_object import upload
-from mailvault.store.boto_target import GivenUpError, Target, encryption
+from mailvault.store.boto_requests import encryption
+from mailvault.store.boto_target import GivenUpError, Target
 from mailvault.store.budget import ByteBudget
 from mailvault.store.options import PART_SIZE, SLICES, boto_client, bucket_name
 from mailvault.store.pacer import Pacer

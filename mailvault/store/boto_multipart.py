@@ -16,12 +16,13 @@ from botocore.exceptions import ClientError
 
 from mailvault.errors import StoreUnableError
 from mailvault.store.boto_errors import FAILURES, classify, explain, status
-from mailvault.store.boto_target import ALWAYS, NOTHING_THERE
+from mailvault.store.boto_requests import ALWAYS, NOTHING_THERE, checksum_of, tags_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-    from mailvault.store.boto_target import Condition, Headers, Target, Upload
+    from mailvault.store.boto_requests import Condition, Headers, Tags, Upload
+    from mailvault.store.boto_target import Target
     from mailvault.store.content import Content
 
 _MOST_SLICES = 9_000
@@ -33,8 +34,8 @@ def slice_size(part_size: int, size: int) -> int:
     return max(part_size, -(-size // _MOST_SLICES))
 
 
-def send(target: Target, key: str, content: Content, headers: Headers) -> str | None:
-    """Send all of `content`; return the etag.
+def send(target: Target, key: str, content: Content, headers: Headers) -> Tags | None:
+    """Send all of `content`; return what the store calls it.
 
     None means that another writer was faster, or that the store does not know the upload (any
     more): what is at the key tells.
@@ -48,7 +49,7 @@ def send(target: Target, key: str, content: Content, headers: Headers) -> str | 
         target.multiparts.discard(this)
 
 
-def _send(target: Target, key: str, content: Content, headers: Headers) -> str | None:
+def _send(target: Target, key: str, content: Content, headers: Headers) -> Tags | None:
     try:
         started = target.start_upload(key, headers)
     except FAILURES as error:
@@ -56,13 +57,13 @@ def _send(target: Target, key: str, content: Content, headers: Headers) -> str |
     upload = _Multipart(target, started)
     try:
         upload.send_slices(content)
-        etag = upload.complete() if target.size(key) is None else None
+        tags = upload.complete() if target.size(key) is None else None
     except BaseException:
         upload.abort()
         raise
-    if etag is None:
+    if tags is None:
         upload.abort()
-    return etag
+    return tags
 
 
 class _Multipart:
@@ -111,7 +112,7 @@ class _Multipart:
         for future in done:
             future.result()
 
-    def complete(self) -> str | None:
+    def complete(self) -> Tags | None:
         """Make the object of the slices.
 
         None means that the key was taken meanwhile, or that the store does not know the upload.
@@ -129,9 +130,9 @@ class _Multipart:
                 return None
             raise classify("completing", self._upload.key, error) from None
 
-    def _complete(self, condition: Condition) -> str:
+    def _complete(self, condition: Condition) -> Tags:
         parts = [part for _, part in sorted(self._parts.items())]
-        return self._upload.complete(parts, condition)["ETag"]
+        return tags_of(self._upload.complete(parts, condition), checksum_of(parts))
 
     def abort(self) -> None:
         """Give the upload up; what the store says to that is no news any more."""

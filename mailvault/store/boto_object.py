@@ -11,13 +11,15 @@ from mailvault.errors import KeyTakenError, StoreFaultError, StoreRefusedError
 from mailvault.models import StoredObject
 from mailvault.store.boto_errors import FAILURES, classify, status
 from mailvault.store.boto_multipart import send
+from mailvault.store.boto_requests import tags_of
 from mailvault.store.confine import short
 from mailvault.store.content import Content
 from mailvault.store.keys import with_digest
 
 if TYPE_CHECKING:
     from mailvault.models import Part
-    from mailvault.store.boto_target import Headers, Target
+    from mailvault.store.boto_requests import Headers, Tags
+    from mailvault.store.boto_target import Target
 
 _ATTEMPTS = 4
 """How often a key is tried where another writer is at it."""
@@ -53,9 +55,11 @@ class _Placing:
     content: Content
     headers: Headers
 
-    def stored(self, etag: str | None, *, created: bool) -> StoredObject:
-        plain = etag.strip('"') if etag else None
-        return StoredObject(self.key, self.content.size, self.content.digest(), plain, created)
+    def stored(self, tags: Tags, *, created: bool) -> StoredObject:
+        size, digest = self.content.size, self.content.digest()
+        return StoredObject(
+            self.key, size, digest, tags.etag, created, tags.checksum, tags.version_id
+        )
 
     def contended(self) -> StoreFaultError:
         return StoreFaultError(f"{short(self.key)}: another writer is at this key")
@@ -71,15 +75,15 @@ def _place_whole(placing: _Placing) -> StoredObject | None:
         for attempt in range(_ATTEMPTS):
             target.pause(attempt)
             try:
-                etag = target.put(key, body, digest, placing.headers)["ETag"]
+                answer = target.put(key, body, digest, placing.headers)
             except FAILURES as error:
                 if not isinstance(error, ClientError) or status(error) not in {409, 412}:
                     raise classify("storing", key, error) from None
             else:
-                return placing.stored(etag, created=True)
+                return placing.stored(tags_of(answer), created=True)
             holder = target.compare(key, content.size, digest)
             if holder is not None:
-                return placing.stored(holder.etag, created=False) if holder.same else None
+                return placing.stored(holder.tags, created=False) if holder.same else None
     raise placing.contended()
 
 
@@ -98,10 +102,10 @@ def _place_slices(placing: _Placing) -> StoredObject | None:
                 return None
             holder = target.compare(key, size, content.digest())
             if holder is not None:
-                return placing.stored(holder.etag, created=False) if holder.same else None
-        etag = send(target, key, content, placing.headers)
-        if etag is not None:
-            return placing.stored(etag, created=True)
+                return placing.stored(holder.tags, created=False) if holder.same else None
+        tags = send(target, key, content, placing.headers)
+        if tags is not None:
+            return placing.stored(tags, created=True)
     raise placing.contended()
 
 

@@ -56,12 +56,11 @@ class RustUploader:
     def completed(self, timeout: float) -> list[Outcome]:
         """Return the outcomes that are in, waiting up to `timeout` seconds for the first one."""
         return [
-            Outcome(number, stored=StoredObject(key, size, sha256, etag, created))
-            if reason is None
+            Outcome(number, StoredObject._make(stored))
+            if stored
             else Outcome(number, error=PART_ERRORS[reason](message))
-            for number, key, size, sha256, etag, created, reason, message
-            in self._uploader.completed(timeout)
-        ]  # fmt: skip
+            for number, stored, reason, message in self._uploader.completed(timeout)
+        ]
 
     def limit(self, bytes_per_second: int | None) -> None:
         """Send so many bytes a second from now on; None for as many as there are."""

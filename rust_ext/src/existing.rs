@@ -12,14 +12,15 @@ use tokio::time::timeout;
 use crate::classify::classify;
 use crate::digest::{Digest, Hasher};
 use crate::error::{PartError, Reason, name};
+use crate::part::Tags;
 
 /// How often an object is asked for that breaks off while it is read.
 const READS: u32 = 4;
 
 /// What holds a key.
 pub(crate) enum Holder {
-    /// An object with the same bytes, and its etag.
-    Same(Option<String>),
+    /// An object with the same bytes.
+    Same(Tags),
     /// An object with other bytes.
     Other,
     /// No object (any more, or yet).
@@ -56,7 +57,8 @@ pub(crate) async fn compare(
     digest: &Digest,
     patience: Duration,
 ) -> Result<Holder, PartError> {
-    let (mut hasher, mut read, mut etag) = (Hasher::new(), 0, None);
+    let (mut hasher, mut read) = (Hasher::new(), 0);
+    let (mut etag, mut tags) = (None, Tags::default());
     for attempt in 1..=READS {
         let options = GetOptions {
             range: (read > 0).then_some(GetRange::Offset(read)),
@@ -73,6 +75,7 @@ pub(crate) async fn compare(
             return Ok(Holder::Other);
         }
         etag.clone_from(&found.meta.e_tag);
+        tags = found.meta.clone().into();
         let mut stream = found.into_stream();
         let take = |bytes: &[u8]| {
             hasher.update(bytes);
@@ -85,7 +88,7 @@ pub(crate) async fn compare(
         }
     }
     Ok(if hasher.finish() == *digest {
-        Holder::Same(etag)
+        Holder::Same(tags)
     } else {
         Holder::Other
     })

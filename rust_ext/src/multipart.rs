@@ -1,7 +1,10 @@
 //! One multipart upload: slices sent several at a time, and aborted unless it is completed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use object_store::path::Path;
 use object_store::{Attributes, MultipartUpload, PutMultipartOptions};
 use tokio::runtime::Handle;
@@ -9,10 +12,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use crate::checksum::knowing;
 use crate::classify::classify;
 use crate::content::Content;
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::error::{PartError, Reason};
+use crate::part::Tags;
 use crate::upload::Target;
 
 /// S3 allows 10,000 slices; a few are left for what a provider counts otherwise.
@@ -33,7 +38,9 @@ pub(crate) fn slice_size(part_size: u64, size: u64) -> u64 {
 pub(crate) struct Multipart {
     key: String,
     upload: Option<Box<dyn MultipartUpload>>,
-    slices: JoinSet<object_store::Result<()>>,
+    slices: JoinSet<object_store::Result<(u64, Digest)>>,
+    /// Of the slices that are there, by their place.
+    digests: BTreeMap<u64, Digest>,
     tracker: TaskTracker,
     runtime: Handle,
 }
@@ -63,6 +70,7 @@ impl Multipart {
                 key: path.to_string(),
                 upload: Some(upload),
                 slices: JoinSet::new(),
+                digests: BTreeMap::new(),
                 tracker,
                 runtime: Handle::current(),
             })
@@ -81,7 +89,10 @@ impl Multipart {
         let length = slice_size(target.part_size, content.size());
         let mut left = content.size();
         content.rewind().await?;
-        while left > 0 {
+        for place in 0.. {
+            if left == 0 {
+                break;
+            }
             if self.slices.len() >= target.slices {
                 self.wait_for_one().await?;
             }
@@ -92,10 +103,12 @@ impl Multipart {
             let Some(upload) = &mut self.upload else {
                 break;
             };
-            let sending = upload.put_part(bytes.into());
+            let sending = upload.put_part(bytes.clone().into());
             self.slices.spawn(async move {
                 let _held = held;
-                sending.await
+                let digest = Digest::of(&bytes);
+                knowing(&bytes, digest, sending).await?;
+                Ok((place, digest))
             });
         }
         while !self.slices.is_empty() {
@@ -106,20 +119,32 @@ impl Multipart {
 
     async fn wait_for_one(&mut self) -> Result<(), PartError> {
         match self.slices.join_next().await {
-            Some(Ok(Ok(()))) | None => Ok(()),
+            None => Ok(()),
+            Some(Ok(Ok((place, digest)))) => {
+                self.digests.insert(place, digest);
+                Ok(())
+            }
             Some(Ok(Err(error))) => Err(classify("sending a slice of", &self.key, &error)),
             Some(Err(_)) => Err(PartError::new(Reason::StoreFault, "sending was stopped")),
         }
     }
 
-    /// Makes the object of the slices; returns its etag as the store gave it.
-    pub(crate) async fn complete(&mut self) -> object_store::Result<Option<String>> {
+    /// Makes the object of the slices.
+    pub(crate) async fn complete(&mut self) -> object_store::Result<Tags> {
         let Some(upload) = &mut self.upload else {
-            return Ok(None);
+            return Ok(Tags::default());
         };
-        let result = upload.complete().await?;
+        let put = upload.complete().await?;
         self.upload = None;
-        Ok(result.e_tag)
+        let mut hasher = Hasher::new();
+        for digest in self.digests.values() {
+            hasher.update(digest.as_bytes());
+        }
+        let checksum = BASE64_STANDARD.encode(hasher.finish().as_bytes());
+        Ok(Tags {
+            checksum: Some(format!("{checksum}-{}", self.digests.len())),
+            ..put.into()
+        })
     }
 }
 

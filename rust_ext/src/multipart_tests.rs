@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::error::{PartError, Reason};
 use crate::mock_server::{MockServer, Request, Step, empty, failure, object};
-use crate::part::Stored;
+use crate::part::{Stored, Tags};
 use crate::upload_tests::{PART_SIZE, part, session, upload};
 
 /// Two slices and a half.
@@ -58,7 +58,11 @@ async fn slices_are_equal_but_for_the_last() {
         key: "a/name.ext".to_owned(),
         size: 2500,
         digest: Digest::of(&BYTES),
-        etag: Some("tag-3".to_owned()),
+        tags: Tags {
+            etag: Some("tag-3".to_owned()),
+            version: None,
+            checksum: Some("6FAGyJGH3oeVHIQcyEUMcznccRmu2pHimk5qBKUPSVQ=-3".to_owned()),
+        },
         created: true,
     };
     assert_eq!(result, Ok(stored));

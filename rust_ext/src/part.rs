@@ -1,7 +1,7 @@
 //! What comes in and what goes out: the Rust side of `mailvault/models.py`.
 
 use bytes::Bytes;
-use object_store::{Attribute, Attributes};
+use object_store::{Attribute, Attributes, ObjectMeta, PutResult};
 
 use crate::digest::Digest;
 use crate::error::{PartError, Reason, name};
@@ -68,10 +68,45 @@ pub(crate) struct Stored {
     pub(crate) size: u64,
     /// Over the bytes that were sent.
     pub(crate) digest: Digest,
-    /// Without quotes.
-    pub(crate) etag: Option<String>,
+    /// What the store calls it.
+    pub(crate) tags: Tags,
     /// False where the same bytes were there already.
     pub(crate) created: bool,
+}
+
+/// What a store calls an object that it holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tags {
+    /// Without quotes.
+    pub(crate) etag: Option<String>,
+    /// Where the bucket keeps versions.
+    pub(crate) version: Option<String>,
+    /// Of an object in slices, as S3 shows it: the SHA-256 of their SHA-256s, and their number.
+    pub(crate) checksum: Option<String>,
+}
+
+impl From<PutResult> for Tags {
+    fn from(put: PutResult) -> Self {
+        Self {
+            etag: put.e_tag.as_deref().map(unquoted),
+            version: put.version,
+            checksum: None,
+        }
+    }
+}
+
+impl From<ObjectMeta> for Tags {
+    fn from(meta: ObjectMeta) -> Self {
+        Self {
+            etag: meta.e_tag.as_deref().map(unquoted),
+            version: meta.version,
+            checksum: None,
+        }
+    }
+}
+
+fn unquoted(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
 }
 
 /// How the upload of one part ended.

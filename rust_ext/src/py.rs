@@ -58,41 +58,39 @@ impl From<PyPart> for Part {
     }
 }
 
-/// Number, key, size, digest, etag, created, reason, message.
-type PyOutcome = (
-    i64,
+/// Key, size, digest, etag, created, checksum, version.
+type PyStored = (
     String,
     u64,
     Py<PyBytes>,
     Option<String>,
     bool,
-    Option<&'static str>,
-    String,
+    Option<String>,
+    Option<String>,
 );
 
+/// Number, what is stored, or the reason and the message.
+type PyOutcome = (i64, Option<PyStored>, &'static str, String);
+
 fn to_python(py: Python<'_>, outcome: Outcome) -> PyOutcome {
-    let bytes = |bytes: &[u8]| PyBytes::new(py, bytes).unbind();
     match outcome.result {
-        Ok(stored) => (
-            outcome.number,
-            stored.key,
-            stored.size,
-            bytes(stored.digest.as_bytes()),
-            stored.etag,
-            stored.created,
-            None,
-            String::new(),
-        ),
-        Err(error) => (
-            outcome.number,
-            String::new(),
-            0,
-            bytes(&[]),
-            None,
-            false,
-            Some(error.reason().word()),
-            error.message().to_owned(),
-        ),
+        Ok(stored) => {
+            let digest = PyBytes::new(py, stored.digest.as_bytes()).unbind();
+            let stored = (
+                stored.key,
+                stored.size,
+                digest,
+                stored.tags.etag,
+                stored.created,
+                stored.tags.checksum,
+                stored.tags.version,
+            );
+            (outcome.number, Some(stored), "", String::new())
+        }
+        Err(error) => {
+            let (reason, message) = (error.reason().word(), error.message().to_owned());
+            (outcome.number, None, reason, message)
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::{PartError, Reason, name};
 use crate::existing::{Holder, compare, describe};
 use crate::key;
 use crate::multipart::Multipart;
-use crate::part::{Part, Stored};
+use crate::part::{Part, Stored, Tags};
 
 /// How often a key is tried where another writer is at it.
 const ATTEMPTS: u32 = 4;
@@ -96,10 +96,10 @@ impl Target {
             let payload = PutPayload::from(bytes.clone());
             let put = self.store.put_opts(path, payload, options);
             match knowing(&bytes, digest, put).await {
-                Ok(put) => return Ok(placed(path, size, digest, put.e_tag, true)),
+                Ok(put) => return Ok(placed(path, size, digest, put.into(), true)),
                 Err(Error::AlreadyExists { .. }) => {
                     match self.compare(path, size, &digest).await? {
-                        Holder::Same(etag) => return Ok(placed(path, size, digest, etag, false)),
+                        Holder::Same(tags) => return Ok(placed(path, size, digest, tags, false)),
                         Holder::Other => return Ok(Placed::Taken),
                         Holder::Nobody => {} // another writer's request is under way
                     }
@@ -127,7 +127,7 @@ impl Target {
                 }
                 let digest = content.digest().await?;
                 match self.compare(path, size, &digest).await? {
-                    Holder::Same(etag) => return Ok(placed(path, size, digest, etag, false)),
+                    Holder::Same(tags) => return Ok(placed(path, size, digest, tags, false)),
                     Holder::Other => return Ok(Placed::Taken),
                     Holder::Nobody => {}
                 }
@@ -138,7 +138,7 @@ impl Target {
                 continue; // another writer was faster
             }
             match multipart.complete().await {
-                Ok(etag) => return Ok(placed(path, size, digest, etag, true)),
+                Ok(tags) => return Ok(placed(path, size, digest, tags, true)),
                 // Another writer was faster after all; or, asked again after its answer was lost,
                 // the completion finds no upload, or the object that it made itself.
                 Err(
@@ -153,12 +153,12 @@ impl Target {
     }
 }
 
-fn placed(path: &Path, size: u64, digest: Digest, etag: Option<String>, created: bool) -> Placed {
+fn placed(path: &Path, size: u64, digest: Digest, tags: Tags, created: bool) -> Placed {
     Placed::Stored(Stored {
         key: path.to_string(),
         size,
         digest,
-        etag: etag.map(|etag| etag.trim_matches('"').to_owned()),
+        tags,
         created,
     })
 }

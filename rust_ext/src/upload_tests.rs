@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::error::{PartError, Reason};
 use crate::mock_server::{MockServer, Request, Step, empty, failure, object, object_headers};
 use crate::pace::Pacer;
-use crate::part::{Part, Source, Stored};
+use crate::part::{Part, Source, Stored, Tags};
 use crate::patience::Patience;
 use crate::patience::tests::PATIENCE;
 use crate::session::{Limits, Session};
@@ -104,7 +104,10 @@ async fn a_small_part_is_one_conditional_put() {
         key: "a/name.ext".to_owned(),
         size: 3,
         digest: Digest::of(b"abc"),
-        etag: Some("tag".to_owned()),
+        tags: Tags {
+            etag: Some("tag".to_owned()),
+            ..Tags::default()
+        },
         created: true,
     };
     assert_eq!(result, Ok(stored));
@@ -220,7 +223,7 @@ async fn the_same_bytes_at_the_key_count_as_stored() {
         let (server, result) = whole(vec![empty(status), object(b"abc")]).await;
         let stored = result.unwrap();
         assert_eq!(
-            (stored.created, stored.etag.as_deref()),
+            (stored.created, stored.tags.etag.as_deref()),
             (false, Some("there"))
         );
         assert_eq!(server.calls(), ["PUT", "GET"]);

@@ -16,7 +16,12 @@ update mailvault.worker as w set
     in_flight = p_in_flight,
     held_reason = p_held_reason,
     held_message = p_held_message,
-    held_since = case when p_state = 'held' then coalesce(w.held_since, now()) end,
+    held_since = case
+        when p_state <> 'held' and p_held_reason is null then null
+        -- What held it at first and slows it now is news.
+        when (w.state = 'held') = (p_state = 'held') then coalesce(w.held_since, now())
+        else now()
+    end,
     heartbeat_at = now(),
     beats = w.beats + 1
 where w.id = p_worker;

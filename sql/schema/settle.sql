@@ -102,7 +102,9 @@ create function mailvault.ack(
     p_sizes bigint[],
     p_sha256s bytea[],
     p_etags text[],
-    p_content_types text[]
+    p_content_types text[],
+    p_checksums text[],
+    p_version_ids text[]
 )
 returns bigint[]
 language plpgsql
@@ -138,10 +140,14 @@ begin
             v_batch_at[v_places[v_index]] := v_batches[v_index];
         end loop;
 
-        insert into mailvault.object as o (key, size, sha256, etag, content_type)
-        select distinct on (p.object_key) p.object_key, p.size, p.sha256, p.etag, p.content_type
-        from unnest(p_part_leases, p_object_keys, p_sizes, p_sha256s, p_etags, p_content_types)
-            as p (lease, object_key, size, sha256, etag, content_type)
+        insert into mailvault.object as o
+        (key, size, sha256, etag, content_type, checksum, version_id)
+        select distinct on (p.object_key)
+            p.object_key, p.size, p.sha256, p.etag, p.content_type, p.checksum, p.version_id
+        from unnest(
+            p_part_leases, p_object_keys, p_sizes, p_sha256s, p_etags, p_content_types,
+            p_checksums, p_version_ids
+        ) as p (lease, object_key, size, sha256, etag, content_type, checksum, version_id)
         where v_batch_at[p.lease] is not null
         order by p.object_key
         on conflict (key) do nothing;

@@ -189,7 +189,9 @@ create table mailvault.object (
     sha256 bytea not null check (octet_length(sha256) = 32),
     etag text,
     content_type text not null,
-    stored_at timestamptz not null default now()
+    stored_at timestamptz not null default now(),
+    checksum text,
+    version_id text
 );
 
 comment on table mailvault.object is 'The ledger: one row per object in the store.';
@@ -199,6 +201,9 @@ comment on column mailvault.object.sha256 is 'Digest of the bytes as they were s
 comment on column mailvault.object.etag is 'As the store gave it.';
 comment on column mailvault.object.content_type is 'As the store was told.';
 comment on column mailvault.object.stored_at is 'When it was recorded.';
+comment on column mailvault.object.checksum is
+'Of an object in slices: the SHA-256 of their SHA-256s and their number, as S3 shows it.';
+comment on column mailvault.object.version_id is 'The version that was made, where there are any.';
 
 -- No foreign keys: one function writes it, and the object in the same statement or before.
 create table mailvault.part (
@@ -278,7 +283,7 @@ create table mailvault.worker (
     started_at timestamptz not null default now(),
     heartbeat_at timestamptz not null default now(),
     beats bigint not null default 0,
-    check ((state = 'held') = (held_since is not null))
+    check (state <> 'held' or held_since is not null)
 ) with (fillfactor = 50);
 
 comment on table mailvault.worker is 'One row per worker process; its heartbeat keeps its leases.';
@@ -291,9 +296,9 @@ comment on column mailvault.worker.uploader is 'rust or boto3.';
 comment on column mailvault.worker.uploader_reason is 'Why that one.';
 comment on column mailvault.worker.state is
 'idle: waits for jobs; held: by a fault of the system; lost: not heard of any more.';
-comment on column mailvault.worker.held_reason is 'What holds it, in one word.';
-comment on column mailvault.worker.held_message is 'What holds it, in a sentence.';
-comment on column mailvault.worker.held_since is 'Since when it is held.';
+comment on column mailvault.worker.held_reason is 'What holds or slows it, in one word.';
+comment on column mailvault.worker.held_message is 'What holds or slows it, in a sentence.';
+comment on column mailvault.worker.held_since is 'Since when it is held or slowed.';
 comment on column mailvault.worker.in_flight is 'Jobs it had at its last heartbeat.';
 comment on column mailvault.worker.started_at is 'When it started.';
 comment on column mailvault.worker.heartbeat_at is 'When it was last heard of.';

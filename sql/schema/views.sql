@@ -199,7 +199,10 @@ select
     encode(o.sha256, 'hex') as sha256,
     o.content_type,
     o.stored_at,
-    p.job_id as job
+    p.job_id as job,
+    o.etag,
+    o.checksum,
+    o.version_id
 from mailvault.part as p
 inner join mailvault.job as j on p.job_id = j.id
 inner join mailvault.object as o on p.object_key = o.key;

@@ -50,9 +50,9 @@ def test_an_ack_records_everything_at_once(application: Application, pool: Pool)
     assert application.all(
         "select is_migrated, migration_attempts, migration_error, body_s3_path from emails"
     ) == [(True, 1, None, f"emails/{email}")]
-    assert application.all("select kind, part, key, size from mailvault.objects") == [
-        ("body", str(email), f"emails/{email}", 1)
-    ]
+    assert application.all(
+        "select kind, part, key, size, etag, checksum, version_id from mailvault.objects"
+    ) == [("body", str(email), f"emails/{email}", 1, "etag", "checksum-2", "version")]
     assert application.one("select state from mailvault.progress") == "finished"
     application.reconcile()
 

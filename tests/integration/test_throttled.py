@@ -24,18 +24,21 @@ def test_a_worker_that_is_slowed_is_shown_and_works_all_the_same(
     outbox = worker(pool)
     outbox.heartbeat("running", 2, SLOWED, renew=False)
     shown = json.loads(program.run("status", "--json").stdout)
-    assert shown["hold"] == {
-        "kind": "throttled",
-        "reasons": [
-            {"signal": "store_busy", "observed": SLOWED.message, "limit": None, "since": None}
-        ],
-    }
+    [reason] = shown["hold"]["reasons"]
+    assert (shown["hold"]["kind"], reason["signal"]) == ("throttled", "store_busy")
+    assert reason["observed"] == SLOWED.message
+    since = reason["since"]
+    outbox.heartbeat("running", 2, SLOWED, renew=False)
+    [reason] = json.loads(program.run("status", "--json").stdout)["hold"]["reasons"]
+    assert reason["since"] == since
     assert shown["workers"][0]["state"] == "running"
     assert shown["workers"][0]["held_message"] == SLOWED.message
     assert shown["eta"]["state"] != "held"
     assert f"slowed: {SLOWED.message}" in program.run("status").stdout
     outbox.heartbeat("held", 0, Hold("store_denied", "no"), renew=False)
-    assert json.loads(program.run("status", "--json").stdout)["hold"]["kind"] == "breaker"
+    hold = json.loads(program.run("status", "--json").stdout)["hold"]
+    assert hold["kind"] == "breaker"
+    assert hold["reasons"][0]["since"] > since
     outbox.heartbeat("running", 0, None, renew=False)
     assert json.loads(program.run("status", "--json").stdout)["hold"] is None
 

@@ -306,11 +306,11 @@ BUGS = (
         "mailvault/store/boto_object.py",
         "            holder = target.compare(key, content.size, digest)\n"
         "            if holder is not None:\n"
-        "                return placing.stored(holder.etag, created=False) "
+        "                return placing.stored(holder.tags, created=False) "
         "if holder.same else None\n",
         "            holder = target.compare(key, content.size, digest)\n"
         "            if holder is not None:\n"
-        "                return placing.stored(holder.etag, created=False)\n",
+        "                return placing.stored(holder.tags, created=False)\n",
         OTHER_CONTENT,
     ),
     Bug(

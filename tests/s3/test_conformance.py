@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mailvault.models import Part
 from tests.s3.conftest import MIB, PART_SIZE, Uploads, noise, part
@@ -50,6 +51,31 @@ def test_the_etag_is_the_stores(uploads: Uploads, size: int) -> None:
     stored = uploads.store(part(noise(size)))
     head = uploads.bucket.client.head_object(Bucket=uploads.bucket.name, Key=stored.key)
     assert head["ETag"] == f'"{stored.etag}"'
+
+
+@pytest.mark.needs("multipart_checksum")
+def test_the_checksum_is_the_stores(uploads: Uploads) -> None:
+    stored = uploads.store(part(noise(2 * PART_SIZE + 1)))
+    head = uploads.bucket.client.head_object(
+        Bucket=uploads.bucket.name, Key=stored.key, ChecksumMode="ENABLED"
+    )
+    assert stored.checksum == head["ChecksumSHA256"]
+    assert stored.checksum.endswith("-3")
+
+
+@pytest.mark.parametrize("size", [10, PART_SIZE + 1])
+def test_the_version_is_the_stores(uploads: Uploads, size: int) -> None:
+    assert uploads.store(part(noise(size), key="before")).version_id is None
+    try:
+        uploads.bucket.keep_versions()
+    except ClientError as error:
+        pytest.skip(f"the store keeps no versions: {error}")
+    content = noise(size)
+    stored, again = (uploads.store(part(content)) for _ in range(2))
+    assert stored.version_id is not None
+    assert (again.created, again.version_id) == (False, stored.version_id)
+    head = uploads.bucket.client.head_object(Bucket=uploads.bucket.name, Key=stored.key)
+    assert head["VersionId"] == stored.version_id
 
 
 def test_a_part_without_disposition_and_metadata_has_none(uploads: Uploads) -> None:

@@ -56,11 +56,7 @@ def test_a_good_bucket_can_do_everything_and_is_left_as_it_was(bucket: Bucket) -
 
 
 def test_versions_are_removed_too(bucket: Bucket) -> None:
-    versioning = {"Status": "Enabled"}
-    bucket.client.put_bucket_versioning(
-        Bucket=bucket.name,
-        VersioningConfiguration=versioning,  # type: ignore[arg-type]
-    )
+    bucket.keep_versions()
     assert learn(settings(bucket)).can("versioning")
     left = bucket.client.list_object_versions(Bucket=bucket.name)
     assert not left.get("Versions")

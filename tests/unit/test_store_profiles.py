@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from mailvault.config import Provider, Settings
-from mailvault.store.boto_target import encryption
+from mailvault.store.boto_requests import encryption
 from mailvault.store.options import boto_client, s3_store
 from mailvault.store.profiles import (
     PROFILES,

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from mailvault.store.boto_errors import status
 from mailvault.store.boto_object import headers_of
-from mailvault.store.boto_target import ALWAYS, NOTHING_THERE, base64
+from mailvault.store.boto_requests import ALWAYS, NOTHING_THERE, base64
 from mailvault.store.probe.ability import no, noticed, seen, yes
 from mailvault.store.probe.objects import TAKEN, kept, refused
 from mailvault.store.probe.trial import BODY, OTHER_BODY, sha256
@@ -16,7 +16,7 @@ from mailvault.store.probe.trial import BODY, OTHER_BODY, sha256
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-    from mailvault.store.boto_target import Condition, Upload
+    from mailvault.store.boto_requests import Condition, Upload
     from mailvault.store.probe.ability import Seen
     from mailvault.store.probe.trial import Trial
 

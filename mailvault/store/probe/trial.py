@@ -26,7 +26,7 @@ from mailvault.models import Part
 from mailvault.store import keys
 from mailvault.store.boto_errors import FAILURES, explain, status
 from mailvault.store.boto_object import headers_of
-from mailvault.store.boto_target import Destination, encryption
+from mailvault.store.boto_requests import Destination, encryption
 from mailvault.store.confine import short
 from mailvault.store.options import boto_client, bucket_name
 from mailvault.store.pace import BRIEF
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, PutObjectOutputTypeDef
 
     from mailvault.config import Settings
-    from mailvault.store.boto_target import Upload
+    from mailvault.store.boto_requests import Upload
 
 PREFIX = ".mailvault/"
 
