@@ -7,6 +7,7 @@ from typing import TypeAlias, final
 from obstore.store import S3Store
 
 from mailvault.models import Part
+from mailvault.store.object_headers import ObjectHeaders
 from mailvault.store.pace import Pace, Patience
 
 __version__: str
@@ -37,6 +38,7 @@ class Uploader:
         max_bytes: int,
         part_size: int,
         slices: int,
+        headers: ObjectHeaders,
         patience: Patience,
         pace: Pace,
     ) -> Uploader:
@@ -52,6 +54,7 @@ class Uploader:
             part_size: Largest part, in bytes, that is sent in one request, and the size of the
                 slices of one that is not. S3 wants 5 MiB at least.
             slices: Slices of one part that are under way at once.
+            headers: What each object asks of the store beside what its part says.
             patience: How long a request may take and how often it is made again. Its `connect` is
                 in `store` already.
             pace: How the number of requests at the store grows and falls.

@@ -15,6 +15,7 @@ from pydantic_settings import (
 
 from mailvault.bandwidth import Timetable
 from mailvault.errors import ConfigError
+from mailvault.object_options import Lock, customer_key, tags
 
 TOML_FILE = "mailvault.toml"
 
@@ -43,6 +44,30 @@ def _bandwidth(text: str) -> str:
 Bandwidth = Annotated[str, AfterValidator(_bandwidth)]
 
 
+def _tags(text: str) -> str:
+    tags(text)
+    return text
+
+
+Tags = Annotated[str, AfterValidator(_tags)]
+
+
+def _lock(text: str) -> str:
+    Lock.parse(text)
+    return text
+
+
+ObjectLock = Annotated[str, AfterValidator(_lock)]
+
+
+def _customer_key(secret: SecretStr) -> SecretStr:
+    customer_key(secret.get_secret_value())
+    return secret
+
+
+CustomerKey = Annotated[SecretStr, AfterValidator(_customer_key)]
+
+
 class Settings(BaseSettings):
     """What can be set, under the name of its environment variable in capitals."""
 
@@ -68,13 +93,30 @@ class Settings(BaseSettings):
     s3_provider: Provider = Field(
         default="auto", description="Whose store it is; `auto` goes by the endpoint's host."
     )
-    s3_sse: Literal["auto", "AES256", "aws:kms", "none"] = Field(
+    s3_sse: Literal["auto", "AES256", "aws:kms", "sse-c", "none"] = Field(
         default="auto",
         description="Server-side encryption asked of the store for each object; `auto` is AES256 "
         "where the provider does not encrypt by itself and does not refuse it.",
     )
     s3_sse_kms_key_id: str | None = Field(
         default=None, description="The key for `aws:kms`; none means the bucket's own."
+    )
+    s3_sse_customer_key: CustomerKey | None = Field(
+        default=None,
+        description="The key for `sse-c`, 32 bytes in base64. Whoever loses it loses the mail.",
+    )
+    s3_storage_class: str | None = Field(
+        default=None,
+        pattern="^[A-Z0-9_-]+$",
+        description="The objects' storage class, as STANDARD_IA; none means the bucket's own.",
+    )
+    s3_tags: Tags | None = Field(
+        default=None, description="The objects' tags, as in team=mail&keep=7y."
+    )
+    s3_object_lock: ObjectLock | None = Field(
+        default=None,
+        description="How long an object can neither be deleted nor replaced, as in governance 30d "
+        "or compliance 7y; the bucket must allow it.",
     )
     aws_access_key_id: SecretStr | None = Field(
         default=None, description="The store's key; without one, the usual AWS chain."

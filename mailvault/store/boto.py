@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from mailvault.errors import PartError, StoreFaultError
 from mailvault.models import Outcome
 from mailvault.store.boto_object import upload
-from mailvault.store.boto_requests import encryption
 from mailvault.store.boto_target import GivenUpError, Target
 from mailvault.store.budget import ByteBudget
 from mailvault.store.options import PART_SIZE, SLICES, boto_client, bucket_name
@@ -56,7 +55,6 @@ class BotoUploader:
         self._target = Target(
             client=client,
             bucket=bucket_name(settings),
-            encryption=encryption(settings),
             budget=ByteBudget(max_bytes),
             part_size=part_size,
             slices=slices,

@@ -7,21 +7,16 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from mailvault.store.profiles import encryption_of
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NotRequired
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.literals import ServerSideEncryptionType
     from mypy_boto3_s3.type_defs import (
         CompletedPartTypeDef,
         CompleteMultipartUploadOutputTypeDef,
         PutObjectOutputTypeDef,
     )
-
-    from mailvault.config import Settings
 
 
 class Headers(TypedDict):
@@ -30,13 +25,6 @@ class Headers(TypedDict):
     ContentType: str
     Metadata: dict[str, str]
     ContentDisposition: NotRequired[str]
-
-
-class Encryption(TypedDict, total=False):
-    """What each object asks of the store, as arguments of boto3."""
-
-    ServerSideEncryption: ServerSideEncryptionType
-    SSEKMSKeyId: str
 
 
 class Condition(TypedDict, total=False):
@@ -49,24 +37,12 @@ NOTHING_THERE: Condition = {"IfNoneMatch": "*"}
 ALWAYS: Condition = {}
 
 
-def encryption(settings: Settings) -> Encryption:
-    """Return what is asked of the store for each object."""
-    wanted = encryption_of(settings)
-    if wanted == "none":
-        return {}
-    asked: Encryption = {"ServerSideEncryption": wanted}
-    if wanted == "aws:kms" and settings.s3_sse_kms_key_id:
-        asked["SSEKMSKeyId"] = settings.s3_sse_kms_key_id
-    return asked
-
-
 @dataclass(frozen=True)
 class Destination:
     """The bucket, and how an object is put there; the uploader's way and the probe's."""
 
     client: S3Client
     bucket: str
-    encryption: Encryption
 
     def put(
         self, key: str, body: bytes, digest: bytes, headers: Headers
@@ -83,7 +59,6 @@ class Destination:
             Body=body,
             IfNoneMatch="*",
             ChecksumSHA256=base64(digest),
-            **self.encryption,
             **headers,
         )
 
@@ -98,7 +73,6 @@ class Destination:
             Bucket=self.bucket,
             Key=key,
             ChecksumAlgorithm="SHA256",
-            **self.encryption,
             **headers,
         )
         return Upload(self.client, self.bucket, key, answer["UploadId"])

@@ -18,8 +18,9 @@ from obstore.store import S3Store
 from mailvault.errors import ConfigError
 from mailvault.store.boto_patience import BotoPatience
 from mailvault.store.confine import short
+from mailvault.store.object_headers import object_headers
 from mailvault.store.pace import UPLOAD
-from mailvault.store.profiles import encryption_of, profile_of, region_of
+from mailvault.store.profiles import profile_of, region_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,11 +95,6 @@ def s3_store(settings: Settings, patience: Patience = UPLOAD) -> S3Store:
         config["endpoint"] = address
     elif profile_of(settings).virtual_host and _may_be_host(bucket):
         config["virtual_hosted_style_request"] = True
-    encryption = encryption_of(settings)
-    if encryption != "none":
-        config["server_side_encryption"] = encryption
-    if encryption == "aws:kms" and settings.s3_sse_kms_key_id:
-        config["sse_kms_key_id"] = settings.s3_sse_kms_key_id
     client: ClientConfig = {
         "allow_http": (address or "").startswith("http://"),
         "connect_timeout": timedelta(seconds=patience.connect),
@@ -163,6 +159,7 @@ def boto_client(
             ),
         )
     BotoPatience(patience, pacer).attach(client)
+    object_headers(settings).attach(client)
     return client
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from mailvault.config import Settings
 
-Encryption = Literal["AES256", "aws:kms", "none"]
+Encryption = Literal["AES256", "aws:kms", "sse-c", "none"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mailvault import _rust
 from mailvault.errors import PART_ERRORS
 from mailvault.models import Outcome, StoredObject
+from mailvault.store.object_headers import object_headers
 from mailvault.store.options import PART_SIZE, SLICES, s3_store
 from mailvault.store.pace import PACE, UPLOAD
 from mailvault.store.uploader import RequestWindow
@@ -36,6 +37,7 @@ class RustUploader:
             max_bytes=max_bytes,
             part_size=part_size,
             slices=slices,
+            headers=object_headers(settings),
             patience=UPLOAD,
             pace=PACE,
         )

@@ -84,14 +84,15 @@ def run_worker(
         patience = Patience(stop.requested)
         settler = Settler(outbox, patience)
         with closing(SourceReader(pool, settings.migration_files_root)) as reader:
+            reader.check_root()
+            settled = probe(settings)
 
             def check() -> None:
                 reader.check_root()
-                probe(settings)
+                probe(settled)
 
-            check()
             opened = open_uploader(
-                settings,
+                settled,
                 choice=options.uploader,
                 concurrency=options.concurrency,
                 max_bytes=limit // UPLOAD_SHARE,

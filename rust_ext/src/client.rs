@@ -14,6 +14,7 @@ use pyo3_object_store::{PyClientOptions, PyS3Store};
 
 use crate::checksum::Checksum;
 use crate::conditional::Conditional;
+use crate::headers::{Asking, ObjectHeaders};
 use crate::pace::Pacer;
 use crate::patience::{Patience, Patient};
 use crate::signing::Signed;
@@ -32,6 +33,7 @@ struct Description {
 /// gives it credentials goes along.
 pub(crate) fn open(
     store: &Bound<'_, PyAny>,
+    headers: ObjectHeaders,
     patience: Patience,
     pacer: Arc<Pacer>,
 ) -> PyResult<AmazonS3> {
@@ -46,7 +48,7 @@ pub(crate) fn open(
         builder = builder.with_config(key.parse::<AmazonS3ConfigKey>().map_err(refused)?, value);
     }
     let credentials = Arc::clone(same.inner().credentials());
-    ours(builder, credentials, patience, pacer)
+    ours(builder, credentials, headers, patience, pacer)
         .build()
         .map_err(refused)
 }
@@ -55,6 +57,7 @@ pub(crate) fn open(
 pub(crate) fn ours(
     builder: AmazonS3Builder,
     credentials: AwsCredentialProvider,
+    headers: ObjectHeaders,
     patience: Patience,
     pacer: Arc<Pacer>,
 ) -> AmazonS3Builder {
@@ -70,6 +73,7 @@ pub(crate) fn ours(
         .with_http_connector(Connector {
             credentials,
             region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+            headers,
             patience,
             pacer,
         })
@@ -80,6 +84,7 @@ pub(crate) fn ours(
 struct Connector {
     credentials: AwsCredentialProvider,
     region: String,
+    headers: ObjectHeaders,
     patience: Patience,
     pacer: Arc<Pacer>,
 }
@@ -94,7 +99,8 @@ impl HttpConnector for Connector {
             self.patience.clone(),
             Arc::clone(&self.pacer),
         );
-        Ok(HttpClient::new(Conditional(HttpClient::new(patient))))
+        let asking = Asking::new(HttpClient::new(patient), self.headers.clone());
+        Ok(HttpClient::new(Conditional(HttpClient::new(asking))))
     }
 }
 

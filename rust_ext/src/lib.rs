@@ -15,6 +15,7 @@ mod digest;
 mod error;
 mod existing;
 mod file;
+mod headers;
 mod key;
 #[cfg(test)]
 mod mock_server;

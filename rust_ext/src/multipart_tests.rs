@@ -80,6 +80,25 @@ async fn slices_are_equal_but_for_the_last() {
 }
 
 #[tokio::test]
+async fn what_is_asked_for_each_object_is_asked_once() {
+    let (server, result) = with(SLICE, failure(500, "InternalError")).await;
+    assert!(result.is_err());
+    let with = |name: &str| {
+        let mut calls: Vec<_> = server
+            .requests()
+            .iter()
+            .filter(|request| request.headers.iter().any(|line| line.starts_with(name)))
+            .map(Request::call)
+            .collect();
+        calls.dedup();
+        calls
+    };
+    assert_eq!(with("x-amz-storage-class: "), [START]);
+    assert_eq!(with("x-amz-object-lock-retain-until-date: "), [START]);
+    assert_eq!(with("x-amz-of-all: "), ["HEAD", START, SLICE]);
+}
+
+#[tokio::test]
 async fn a_slice_that_fails_ends_in_an_abort() {
     let (server, result) = with(SLICE, failure(500, "InternalError")).await;
     let error = result.unwrap_err();

@@ -12,6 +12,7 @@ use pyo3::types::PyBytes;
 
 use crate::client;
 use crate::error::Reason;
+use crate::headers::ObjectHeaders;
 use crate::pace::Pacer;
 use crate::part::{Outcome, Part, Source};
 use crate::patience::Patience;
@@ -109,7 +110,7 @@ pub(crate) struct Uploader {
 #[pymethods]
 impl Uploader {
     #[new]
-    #[pyo3(signature = (store, *, concurrency, max_bytes, part_size, slices, patience, pace))]
+    #[pyo3(signature = (store, *, concurrency, max_bytes, part_size, slices, headers, patience, pace))]
     #[allow(clippy::too_many_arguments)] // they have names in Python
     fn new(
         store: &Bound<'_, PyAny>,
@@ -117,6 +118,7 @@ impl Uploader {
         max_bytes: u64,
         part_size: u64,
         slices: usize,
+        headers: ObjectHeaders,
         patience: Patience,
         pace: Pace,
     ) -> PyResult<Self> {
@@ -134,7 +136,7 @@ impl Uploader {
         };
         // The slices of a single part may always go at once.
         let pacer = Arc::new(Pacer::new(pace, concurrency.max(slices)));
-        let store = client::open(store, patience, Arc::clone(&pacer))?;
+        let store = client::open(store, headers, patience, Arc::clone(&pacer))?;
         let session = Session::open(Arc::new(store), &limits, pacer)?;
         Ok(Self { session })
     }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use object_store::ClientOptions;
 use object_store::aws::{AmazonS3Builder, Checksum};
 
 use crate::client;
 use crate::digest::Digest;
 use crate::error::{PartError, Reason};
+use crate::headers::ObjectHeaders;
 use crate::mock_server::{MockServer, Request, Step, empty, failure, object, object_headers};
 use crate::pace::Pacer;
 use crate::part::{Part, Source, Stored, Tags};
@@ -47,10 +49,20 @@ pub(crate) fn session_with(address: &str, concurrency: usize, patience: Patience
     };
     let pacer = Arc::new(Pacer::new(PACE, concurrency));
     let credentials = store.clone().build().unwrap().credentials().clone();
-    let store = client::ours(store, credentials, patience, Arc::clone(&pacer))
+    let store = client::ours(store, credentials, headers(), patience, Arc::clone(&pacer))
         .build()
         .unwrap();
     Session::open(Arc::new(store), &limits, pacer).unwrap()
+}
+
+/// What every object of a session asks for.
+fn headers() -> ObjectHeaders {
+    let header = |name, value| HeaderMap::from_iter([(HeaderName::from_static(name), value)]);
+    ObjectHeaders {
+        creating: header("x-amz-storage-class", HeaderValue::from_static("COLD")),
+        touching: header("x-amz-of-all", HeaderValue::from_static("key")),
+        locked_days: Some(1),
+    }
 }
 
 pub(crate) fn part(bytes: &'static [u8]) -> Part {
@@ -118,6 +130,8 @@ async fn a_small_part_is_one_conditional_put() {
         "if-none-match: *",
         "content-type: text/plain",
         "x-amz-meta-mailvault-email: 1",
+        "x-amz-storage-class: COLD",
+        "x-amz-of-all: key",
         "x-amz-checksum-sha256: ungwv48bz+pbqudexa4ii7adyaowf3qctbd/yfiafa0=",
     ] {
         let sent = request

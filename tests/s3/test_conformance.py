@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
 
+from mailvault.errors import UnreachableError
 from mailvault.models import Part
+from mailvault.store.probe import learn
 from tests.s3.conftest import MIB, PART_SIZE, Uploads, noise, part
 
 if TYPE_CHECKING:
@@ -65,7 +69,6 @@ def test_the_checksum_is_the_stores(uploads: Uploads) -> None:
 
 @pytest.mark.parametrize("size", [10, PART_SIZE + 1])
 def test_the_version_is_the_stores(uploads: Uploads, size: int) -> None:
-    assert uploads.store(part(noise(size), key="before")).version_id is None
     try:
         uploads.bucket.keep_versions()
     except ClientError as error:
@@ -195,6 +198,55 @@ def test_many_parts_at_once(uploads: Uploads) -> None:
         assert (stored.key, stored.size) == (f"n/{number}", len(body))
         assert stored.sha256 == hashlib.sha256(body).digest()
     assert len(uploads.bucket.listing()) == len(parts)
+
+
+@pytest.mark.needs("tags")
+@pytest.mark.parametrize("size", [10, PART_SIZE + 1])
+def test_objects_have_the_tags_that_were_asked_for(uploads: Uploads, size: int) -> None:
+    stored = uploads.store(part(noise(size)), s3_tags="team=mail&keep=7 years")
+    kept = uploads.bucket.client.get_object_tagging(Bucket=uploads.bucket.name, Key=stored.key)
+    told = {tag["Key"]: tag["Value"] for tag in kept["TagSet"]}
+    assert told == {"team": "mail", "keep": "7 years"}
+
+
+@pytest.mark.parametrize("size", [10, PART_SIZE + 1])
+def test_objects_that_only_our_key_opens(uploads: Uploads, size: int) -> None:
+    keys = {"s3_sse": "sse-c", "s3_sse_customer_key": base64.b64encode(b"k" * 32).decode()}
+    try:
+        able = learn(uploads.settings(keys)).can("encryption")
+    except UnreachableError as error:
+        pytest.skip(f"no keys of ours are taken: {error}")
+    if not able:
+        pytest.skip("the store takes no notice of keys of ours")
+    content = noise(size)
+    first, again = (uploads.store(part(content), **keys) for _ in range(2))
+    assert (first.created, again.created) == (True, False)
+    with pytest.raises(ClientError):
+        uploads.bucket.read(first.key)
+
+
+@pytest.mark.parametrize("size", [10, PART_SIZE + 1])
+def test_objects_are_locked_as_long_as_was_asked_for(uploads: Uploads, size: int) -> None:
+    client, bucket = uploads.bucket.client, f"{uploads.bucket.name}-lock"
+    try:
+        client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    except ClientError as error:
+        pytest.skip(f"the store has no object lock: {error}")
+    lock = {"s3_bucket": bucket, "s3_object_lock": "governance 1d"}
+    if not learn(uploads.settings(lock)).can("object_lock"):
+        pytest.skip("the store took no notice of object lock")
+    stored = uploads.store(part(noise(size)), **lock)
+    head = client.head_object(Bucket=bucket, Key=stored.key)
+    assert head["ObjectLockMode"] == "GOVERNANCE"
+    left = head["ObjectLockRetainUntilDate"] - datetime.now(UTC)
+    assert timedelta(hours=23) < left < timedelta(hours=25)
+    assert stored.version_id is not None
+    with pytest.raises(ClientError):
+        client.delete_object(Bucket=bucket, Key=stored.key, VersionId=stored.version_id)
+    client.delete_object(
+        Bucket=bucket, Key=stored.key, VersionId=stored.version_id, BypassGovernanceRetention=True
+    )
+    client.delete_bucket(Bucket=bucket)
 
 
 @pytest.mark.needs("conditional_put")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,8 +68,7 @@ def test_what_auto_means_is_settled_by_the_first_put(bucket: Bucket) -> None:
     """A store that loses its keys later has a fault: nothing is stored without them."""
     answers = [Answer(200)] * 2 + [Answer(501, "NotImplemented")] * 9
     with FakeStore(lambda _: answers.pop(0)) as store:
-        given = settings(bucket, s3_endpoint=store.address)
-        probe(given)
+        given = probe(settings(bucket, s3_endpoint=store.address))
         assert given.s3_sse == "AES256"
         with pytest.raises(UnreachableError):
             probe(given)
@@ -110,11 +111,17 @@ def fake_settings(store: FakeStore, **changes: str) -> Settings:
     return Settings(_env_file=None, **(given | changes))  # type: ignore[arg-type, call-arg]
 
 
+KEY = base64.b64encode(b"k" * 32).decode()
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
-@pytest.mark.parametrize("sse", ["auto", "AES256", "aws:kms", "none"])
+@pytest.mark.parametrize("sse", ["auto", "AES256", "aws:kms", "sse-c", "none"])
 def test_the_probe_sends_what_an_upload_sends(kind: str, sse: str) -> None:
     with FakeStore() as store:
-        given = fake_settings(store, s3_sse=sse, s3_sse_kms_key_id="my-key")
+        given = fake_settings(
+            store, s3_sse=sse, s3_sse_kms_key_id="my-key", s3_sse_customer_key=KEY,
+            s3_storage_class="STANDARD_IA", s3_tags="team=mail&keep=7 years",
+        )  # fmt: skip
         probe(given)
         uploader = KINDS[kind](given, concurrency=1, max_bytes=1024)
         uploader.submit([part(b"mailvault was here\n")])
@@ -138,8 +145,29 @@ def test_the_probe_sends_what_an_upload_sends(kind: str, sse: str) -> None:
     asked = meant(trial)
     assert asked == meant(upload)
     assert asked["if-none-match"] == "*"
-    expected = "AES256" if sse == "auto" else sse
-    assert asked.get("x-amz-server-side-encryption", "none") == expected
+    assert asked["x-amz-storage-class"] == "STANDARD_IA"
+    assert asked["x-amz-tagging"] == "team=mail&keep=7+years"
+    told = "none" if sse == "sse-c" else "AES256" if sse == "auto" else sse
+    assert asked.get("x-amz-server-side-encryption", "none") == told
+    assert asked.get("x-amz-server-side-encryption-customer-key") == (
+        KEY if sse == "sse-c" else None
+    )
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_an_upload_is_locked_and_the_probe_is_not(kind: str) -> None:
+    with FakeStore() as store:
+        given = fake_settings(store, s3_object_lock="governance 30d")
+        probe(given)
+        uploader = KINDS[kind](given, concurrency=1, max_bytes=1024)
+        uploader.submit([part(b"abc")])
+        uploader.close()
+        trial, _, upload = store.requests
+    lock = "x-amz-object-lock-"
+    assert not [name for name in trial.headers if name.startswith(lock)]
+    assert upload.headers[f"{lock}mode"] == "GOVERNANCE"
+    until = datetime.fromisoformat(upload.headers[f"{lock}retain-until-date"])
+    assert abs(datetime.now(UTC) + timedelta(days=30) - until) < timedelta(minutes=5)
 
 
 def no_encryption(request: Request) -> Answer:
@@ -167,8 +195,7 @@ def test_a_store_that_cannot_encrypt_is_used_as_it_is_where_nothing_is_asked_for
     kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with FakeStore(no_encryption) as store:
-        given = fake_settings(store)
-        probe(given)
+        given = probe(fake_settings(store))
         uploader = KINDS[kind](given, concurrency=1, max_bytes=1024)
         uploader.submit([part(b"abc")])
         uploader.close()
@@ -181,11 +208,11 @@ def test_a_store_that_cannot_encrypt_is_used_as_it_is_where_nothing_is_asked_for
 def test_a_store_that_refuses_something_else_is_not_taken_for_one_that_cannot_encrypt(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with FakeStore(lambda _: Answer(501, "NotImplemented")) as store:
-        given = fake_settings(store)
-        with pytest.raises(UnreachableError, match="501 NotImplemented"):
-            probe(given)
-    assert given.s3_sse == "auto"
+    with (
+        FakeStore(lambda _: Answer(501, "NotImplemented")) as store,
+        pytest.raises(UnreachableError, match="501 NotImplemented"),
+    ):
+        probe(fake_settings(store))
     assert not caplog.records
 
 

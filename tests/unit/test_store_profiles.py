@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from mailvault.config import Provider, Settings
-from mailvault.store.boto_requests import encryption
+from mailvault.store.object_headers import object_headers
 from mailvault.store.options import boto_client, s3_store
 from mailvault.store.profiles import (
     PROFILES,
@@ -52,7 +52,8 @@ def test_the_host_tells(endpoint: str | None, name: str, region: str, asked: str
     assert profile_of(given).name == name
     assert region_of(given) == region
     assert encryption_of(given) == asked
-    assert encryption(given).get("ServerSideEncryption", "none") == asked
+    told = object_headers(given).creating.get("x-amz-server-side-encryption", "none")
+    assert told == asked
 
 
 def test_what_is_set_wins() -> None:

@@ -57,7 +57,7 @@ def report(settings: Settings) -> StoreReport:
     except MailvaultError as error:
         return StoreReport([], [Finding("bucket", "problem", str(error), error.hint or None)])
     rows = [_row(ability, seen, settings) for ability, seen in learned.seen]
-    return StoreReport(rows, [_provider(learned, settings), *_clock(learned)])
+    return StoreReport(rows, [_provider(learned), *_clock(learned)])
 
 
 def bucket(settings: Settings) -> Iterator[Finding]:
@@ -90,8 +90,9 @@ def _row(ability: Ability, seen: Seen, settings: Settings) -> AbilityRow:
     )
 
 
-def _provider(learned: Learned, settings: Settings) -> Finding:
+def _provider(learned: Learned) -> Finding:
     """Say whose store it is taken for; what its server is called changes no request."""
+    settings = learned.settings
     profile = profile_by_server(settings, learned.server)
     what = f"{profile.title}, region {region_of(settings)}, S3_SSE={encryption_of(settings)}"
     if profile.caution:

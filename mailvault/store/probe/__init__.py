@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["ABILITIES", "Ability", "Learned", "Seen", "learn", "probe"]
 
 
-def probe(settings: Settings) -> None:
+def probe(settings: Settings) -> Settings:
     """Put and delete one object below `.mailvault/`; takes ten seconds at most.
 
-    Where the store refuses the encryption that `S3_SSE=auto` stands for, the settings say `none`
-    from then on.
+    Returns:
+        The settings, with what `S3_SSE=auto` stands for: `none` where the store refuses it.
 
     Raises:
         ConfigError: A setting is missing or malformed, or there are no credentials.
@@ -39,6 +39,7 @@ def probe(settings: Settings) -> None:
     with open_trial(settings) as trial:
         trial.put_first()
         trial.delete()
+        return trial.settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,13 @@ class Learned:
     """What a bucket was seen to do.
 
     Attributes:
+        settings: Those it was asked with, and what `S3_SSE=auto` stands for.
         seen: For each ability in turn, whether it has it.
         server: How the store calls itself; None if it does not.
         ahead: By how much its clock is ahead of this machine's, to a second; None if it has none.
     """
 
+    settings: Settings
     seen: tuple[tuple[Ability, Seen], ...]
     server: str | None
     ahead: timedelta | None
@@ -74,7 +77,7 @@ def learn(settings: Settings) -> Learned:
         )
         seen = tuple((ability, _attempt(ability, trial)) for ability in ABILITIES)
     told = {name.lower(): value for name, value in headers.items()}
-    return Learned(seen, told.get("server"), _ahead(told.get("date")))
+    return Learned(trial.settings, seen, told.get("server"), _ahead(told.get("date")))
 
 
 def _attempt(ability: Ability, trial: Trial) -> Seen:

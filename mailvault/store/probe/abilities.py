@@ -90,7 +90,18 @@ ABILITIES = (
     ),
     Ability(
         "tags", "keep an object's tags", objects.keeps_tags, "ok",
-        "nothing: it sets none", "nothing: it sets none",
+        "sets those of S3_TAGS", "objects have no tags, whatever S3_TAGS says",
+    ),
+    Ability(
+        "storage_class", "keep an object in the class that was asked for",
+        objects.keeps_storage_class, "warning", "asks for it with each object (S3_STORAGE_CLASS)",
+        "objects are in another storage class",
+        "name a class that the store has, or unset S3_STORAGE_CLASS",
+    ),
+    Ability(
+        "object_lock", "lock objects", objects.locks, "problem",
+        "locks each object (S3_OBJECT_LOCK)", "nothing can be stored, or it is not locked",
+        "make a bucket with object lock enabled, or unset S3_OBJECT_LOCK",
     ),
     Ability(
         "versioning", "tell the version of an object", objects.keeps_versions, "ok",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from botocore.exceptions import ClientError
 
 from mailvault.store.boto_errors import explain, status
+from mailvault.store.options import boto_client
+from mailvault.store.pace import BRIEF
 from mailvault.store.probe.ability import Seen, no, noticed, seen, yes
 from mailvault.store.probe.trial import BODY, OTHER_BODY, sha256
+from mailvault.store.profiles import encryption_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,23 +126,60 @@ def lists(trial: Trial) -> Seen:
 
 def encrypts(trial: Trial) -> Seen:
     """Ask whether the object was encrypted as we wanted it."""
-    asked = trial.destination.encryption.get("ServerSideEncryption")
+    asked = encryption_of(trial.settings)
     if trial.refusal:
         return no(trial.refusal)
-    if asked is None:
-        return Seen("not tried", f"S3_SSE={trial.settings.s3_sse}")
+    if asked == "none":
+        return Seen("not tried", "S3_SSE=none")
+    if asked == "sse-c":
+        return _closed(trial)
     _, answer = trial.read(trial.first.key)
     said = answer.get("ServerSideEncryption", "nothing")
     return yes(asked) if said == asked else no(f"asked for {asked}, it says {said}")
 
 
+def _closed(trial: Trial) -> Seen:
+    """Try to read the first object without our key, whatever the store says of it."""
+    without = trial.settings.model_copy(update={"s3_sse": "none"})
+    with closing(boto_client(without, BRIEF)) as client:
+        said = refused(
+            lambda: client.get_object(Bucket=trial.destination.bucket, Key=trial.first.key),
+            frozenset({400, 403}),
+        )
+    return noticed(said, "it can be read without our key")
+
+
 def keeps_tags(trial: Trial) -> Seen:
     """Put an object with a tag, and ask for its tags."""
     client, bucket, key = trial.destination.client, trial.destination.bucket, trial.key("tags")
-    tag = "mailvault=probe"
-    trial.store(key, lambda: client.put_object(Bucket=bucket, Key=key, Body=BODY, Tagging=tag))
-    tags = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
-    return seen(tags == [{"Key": "mailvault", "Value": "probe"}], "the tag is not there")
+    asked = trial.settings.s3_tags or "mailvault=probe"
+    trial.store(key, lambda: client.put_object(Bucket=bucket, Key=key, Body=BODY, Tagging=asked))
+    kept = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+    told = {tag["Key"]: tag["Value"] for tag in kept}
+    return seen(told == dict(parse_qsl(asked, keep_blank_values=True)), f"it says {told}")
+
+
+def keeps_storage_class(trial: Trial) -> Seen:
+    """Ask for the first object's storage class."""
+    asked = trial.settings.s3_storage_class
+    if asked is None:
+        return Seen("not tried", "S3_STORAGE_CLASS is not set")
+    head = trial.destination.client.head_object(
+        Bucket=trial.destination.bucket, Key=trial.first.key
+    )
+    said = head.get("StorageClass", "STANDARD")
+    return yes(asked) if said == asked else no(f"asked for {asked}, it says {said}")
+
+
+def locks(trial: Trial) -> Seen:
+    """Ask whether objects can be locked here; what is tried is to be removed again."""
+    if trial.settings.s3_object_lock is None:
+        return Seen("not tried", "S3_OBJECT_LOCK is not set")
+    answer = trial.destination.client.get_object_lock_configuration(
+        Bucket=trial.destination.bucket
+    )
+    said = answer["ObjectLockConfiguration"].get("ObjectLockEnabled")
+    return seen(said == "Enabled", "the bucket was made without object lock")
 
 
 def keeps_versions(trial: Trial) -> Seen:

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,7 +26,7 @@ from mailvault.models import Part
 from mailvault.store import keys
 from mailvault.store.boto_errors import FAILURES, explain, status
 from mailvault.store.boto_object import headers_of
-from mailvault.store.boto_requests import Destination, encryption
+from mailvault.store.boto_requests import Destination
 from mailvault.store.confine import short
 from mailvault.store.options import boto_client, bucket_name
 from mailvault.store.pace import BRIEF
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from mailvault.config import Settings
     from mailvault.store.boto_requests import Upload
+    from mailvault.store.profiles import Encryption
 
 PREFIX = ".mailvault/"
 
@@ -109,24 +110,29 @@ class Trial:
 
         Once and for all: a store that refuses later what it took at first has a fault.
         """
+        asked = encryption_of(self.settings)
         try:
             self.put(self.first.key, BODY, sha256(BODY))
-            self.settings.s3_sse = encryption_of(self.settings)
+            self._settle(asked)
         except ClientError as error:
             if status(error) == 412:
                 # Asked again after its answer was lost, the store holds our own object.
                 self.objects.add((self.first.key, None))
-            elif self.settings.s3_sse == "auto" and self.destination.encryption and unable(error):
+            elif self.settings.s3_sse == "auto" and asked != "none" and unable(error):
                 self._put_first_as_it_is(explain(error)[1])
             else:
                 raise
 
     def _put_first_as_it_is(self, refusal: str) -> None:
-        self.destination = replace(self.destination, encryption={})
+        self._settle("none")
+        self.destination.client.close()
+        self.destination = destination(self.settings)
         self.put_first()
-        self.settings.s3_sse = "none"
         self.refusal = refusal
         log.warning("objects are not encrypted: the store refuses S3_SSE=AES256 (%s)", refusal)
+
+    def _settle(self, encryption: Encryption) -> None:
+        self.settings = self.settings.model_copy(update={"s3_sse": encryption})
 
     def read(self, key: str) -> tuple[bytes, GetObjectOutputTypeDef]:
         """Return an object's bytes and the answer that brought them."""
@@ -179,16 +185,24 @@ def open_trial(settings: Settings) -> Iterator[Trial]:
         ConfigError: A setting is missing or malformed, or there are no credentials.
         UnreachableError: The store is out of reach or refuses us; the text says why and where.
     """
-    bucket = bucket_name(settings)
-    client = boto_client(settings, BRIEF)
-    trial = Trial(settings, Destination(client, bucket, encryption(settings)), _part())
+    trial = Trial(settings, destination(settings), _part())
     try:
         yield trial
     except FAILURES as error:
         raise _explained(trial, error) from None
     finally:
         trial.clean()
-        client.close()
+        trial.destination.client.close()
+
+
+def destination(settings: Settings) -> Destination:
+    """Open the bucket; what is tried must not be locked there.
+
+    Raises:
+        ConfigError: A setting is missing or malformed, or there are no credentials.
+    """
+    unlocked = settings.model_copy(update={"s3_object_lock": None})
+    return Destination(boto_client(unlocked, BRIEF), bucket_name(settings))
 
 
 def _part() -> Part:
@@ -214,6 +228,7 @@ def _explained(trial: Trial, error: ClientError | BotoCoreError) -> UnreachableE
     (kind, detail), settings = explain(error), trial.settings
     where = f"bucket {settings.s3_bucket} at {settings.s3_endpoint or 'AWS S3'}"
     hint = _HINTS.get(kind, "see the store's own log, and try again")
-    if trial.destination.encryption and unable(error):
-        hint = "set S3_SSE=none"
+    encryption = encryption_of(settings)
+    if encryption != "none" and unable(error):
+        hint = "use https" if encryption == "sse-c" else "set S3_SSE=none"
     return UnreachableError(f"{where}: {short(' '.join(detail.split()))}", hint=hint)
