@@ -127,6 +127,11 @@ class Settings(BaseSettings):
     migration_batch_size: int = Field(
         default=10_000, ge=1, le=100_000, description="Emails enqueued in one transaction."
     )
+    migration_keys: Literal["id", "content"] = Field(
+        default="id",
+        description="What objects are named after: ids and file names, or their own digest, which "
+        "stores equal ones once.",
+    )
     migration_max_attempts: int = Field(
         default=3, ge=1, le=100, description="Attempts after which an email is a dead letter."
     )

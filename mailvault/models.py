@@ -31,7 +31,7 @@ class Part(NamedTuple):
     Attributes:
         number: The caller's handle; the outcome carries it back.
         key: The object key that is wanted. Where it holds other content, the uploader adds the
-            start of the digest to the name.
+            start of the digest to the name. `{sha256}` stands for one that is made of the digest.
         content: The bytes themselves, or the file that has them.
         content_type: The media type, as the object's Content-Type.
         disposition: The object's Content-Disposition, or None to send none.

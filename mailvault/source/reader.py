@@ -67,8 +67,10 @@ class SourcePart(NamedTuple):
 class SourceReader:
     """Turns descriptions into parts for an uploader."""
 
-    def __init__(self, pool: Pool, files_root: Path) -> None:
+    def __init__(self, pool: Pool, files_root: Path, *, by_content: bool = False) -> None:
+        """With `by_content`, objects are named after their digest, and say of no email."""
         self._pool = pool
+        self._by_content = by_content
         self._bodies = BodyReader(pool)
         self._files_root = str(files_root.absolute())
 
@@ -168,10 +170,16 @@ class SourceReader:
             media_type(part.content_type, part.filename),
         )
 
-    @staticmethod
     def _as_part(
-        number: int, part: SourcePart, key: str, content: bytes | SourceFile, content_type: str
+        self,
+        number: int,
+        part: SourcePart,
+        key: str,
+        content: bytes | SourceFile,
+        content_type: str,
     ) -> Part:
+        if self._by_content:  # it may be another email's too, and have another name there
+            return Part(number, keys.BY_CONTENT, content, content_type)
         return Part(
             number=number,
             key=key,

@@ -14,7 +14,7 @@ from mailvault.store.boto_multipart import send
 from mailvault.store.boto_requests import tags_of
 from mailvault.store.confine import short
 from mailvault.store.content import Content
-from mailvault.store.keys import with_digest
+from mailvault.store.keys import BY_CONTENT, by_content, with_digest
 
 if TYPE_CHECKING:
     from mailvault.models import Part
@@ -35,14 +35,14 @@ def upload(target: Target, part: Part) -> StoredObject:
         GivenUpError: It is not wanted any more.
     """
     headers = headers_of(part)
-    key = _valid(part.key)
     with Content(part.content) as content:
+        key = _valid(by_content(content.digest()) if part.key == BY_CONTENT else part.key)
         place = _place_whole if content.size <= target.part_size else _place_slices
         for _ in range(2):
             stored = place(_Placing(target, key, content, headers))
             if stored is not None:
                 return stored
-            key = _valid(with_digest(part.key, content.digest()))
+            key = _valid(with_digest(key, content.digest()))
     raise KeyTakenError(f"{short(key)}: other content holds the key")
 
 

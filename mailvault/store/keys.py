@@ -1,7 +1,8 @@
 """Names at the store: object keys, Content-Disposition and user metadata.
 
-All of them are functions of the email and the part alone, so a part that is uploaded again goes
-where it went before. Ids and file names come from anywhere and may hold anything.
+All of them are functions of the email and the part alone, or of the bytes, so a part that is
+uploaded again goes where it went before. Ids and file names come from anywhere and may hold
+anything.
 """
 
 from __future__ import annotations
@@ -39,6 +40,17 @@ def attachment_key(part_key: str, filename: str | None) -> str:
     then tells the second apart by its digest, as it does all other content.
     """
     return f"attachments/{_bucket(part_key)}/{encoded_id(part_key)}-{safe_name(filename)}"
+
+
+BY_CONTENT = "{sha256}"
+"""What a part has for a key that is to be stored under its digest; no key that is made of ids and
+names has a brace."""
+
+
+def by_content(sha256: bytes) -> str:
+    """Return `aa/bb/<sha256>`, where all parts go that are equal."""
+    digest = sha256.hex()
+    return f"{digest[:2]}/{digest[2:4]}/{digest}"
 
 
 def with_digest(key: str, sha256: bytes) -> str:

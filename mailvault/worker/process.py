@@ -83,7 +83,12 @@ def run_worker(
         outbox = Outbox(pool, policy)
         patience = Patience(stop.requested)
         settler = Settler(outbox, patience)
-        with closing(SourceReader(pool, settings.migration_files_root)) as reader:
+        source = SourceReader(
+            pool,
+            settings.migration_files_root,
+            by_content=settings.migration_keys == "content",
+        )
+        with closing(source) as reader:
             reader.check_root()
             settled = probe(settings)
 

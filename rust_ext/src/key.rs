@@ -2,11 +2,14 @@
 
 use object_store::path::Path;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, hex};
 use crate::error::{PartError, Reason, name};
 
 /// What S3 allows, in bytes.
 const LONGEST_KEY: usize = 1024;
+
+/// What a part has for a key that is to be stored under its digest.
+pub(crate) const BY_CONTENT: &str = "{sha256}";
 
 /// Checks a key. What a client would change on the way (`a//b`, `/a`, `..`) is refused, so that
 /// the key in the ledger is the key at the store.
@@ -19,6 +22,12 @@ pub(crate) fn parse(key: &str) -> Result<Path, PartError> {
             format!("{}: not a valid object key", name(key)),
         )),
     }
+}
+
+/// `aa/bb/<sha256>`, where all parts go that are equal.
+pub(crate) fn by_content(digest: &Digest) -> String {
+    let digest = hex(digest.as_bytes());
+    format!("{}/{}/{digest}", &digest[..2], &digest[2..4])
 }
 
 /// `a/b/name.ext` as `a/b/name.<start of digest>.ext`: where the part goes when other content
@@ -54,6 +63,12 @@ mod tests {
         for key in ["a", "a/%2F b+ü.html", "a/.b", &"x".repeat(1024)] {
             assert_eq!(parse(key).unwrap().as_ref(), key);
         }
+    }
+
+    #[test]
+    fn equal_content_has_one_key() {
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(by_content(&Digest::of(b"abc")), format!("ba/78/{digest}"));
     }
 
     #[test]

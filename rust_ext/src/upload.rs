@@ -52,8 +52,12 @@ impl Target {
     /// Stores one part, under its key or the key with the digest in it.
     pub(crate) async fn upload(&self, part: Part) -> Result<Stored, PartError> {
         let attributes = part.attributes()?;
-        let mut path = key::parse(&part.key)?;
         let mut content = Content::open(part.source).await?;
+        let mut path = if part.key == key::BY_CONTENT {
+            key::parse(&key::by_content(&content.digest().await?))?
+        } else {
+            key::parse(&part.key)?
+        };
         for _ in 0..2 {
             let placed = if content.size() <= self.part_size {
                 self.place_whole(&path, &mut content, &attributes).await?
@@ -64,7 +68,7 @@ impl Target {
                 Placed::Stored(stored) => return Ok(stored),
                 Placed::Taken => {
                     let digest = content.digest().await?;
-                    path = key::parse(&key::with_digest(&part.key, &digest))?;
+                    path = key::parse(&key::with_digest(path.as_ref(), &digest))?;
                 }
             }
         }

@@ -25,6 +25,25 @@ from mailvault.part as p
 inner join mailvault.job as j on p.job_id = j.id
 inner join mailvault.object as o on p.object_key = o.key;
 
+create view mailvault.shared_objects as
+select
+    o.key,
+    o.size,
+    p.parts,
+    o.size * (p.parts - 1) as bytes_saved
+from (
+    select
+        s.object_key,
+        count(*) as parts
+    from mailvault.part as s
+    group by s.object_key
+    having count(*) > 1
+) as p
+inner join mailvault.object as o on p.object_key = o.key;
+
+comment on view mailvault.shared_objects is
+'Objects that hold several parts, with their number: none may be deleted before the last of them.';
+
 update mailvault.worker set held_since = now()
 where held_reason is not null and held_since is null;
 alter table mailvault.worker drop constraint worker_check;

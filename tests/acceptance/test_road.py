@@ -208,3 +208,34 @@ def test_the_flag_wins_over_the_environment_over_the_files(
     (program.directory / ".env").unlink()
     program.run("enqueue", "--all")
     assert application.one("select count(*) from mailvault.job") == 10
+
+
+@pytest.mark.parametrize("uploader", UPLOADERS)
+def test_equal_parts_are_stored_once_where_keys_are_of_the_content(
+    application: Application, bucket: Bucket, program: Program, uploader: str
+) -> None:
+    logo, large = b"\x89PNG logo", bytes(range(256)) * 40_000
+    for number in range(1, 9):
+        email = application.add_email("<p>out of office</p>" if number % 2 else f"<p>{number}</p>")
+        application.add_file(email, logo, f"{number}/logo.png", filename=f"logo-{number}.png")
+        application.add_file(email, large, f"{number}/large.bin")
+    program.run("enqueue", "--all")
+    program.run("work", "--drain", "-j", "8", "--uploader", uploader, MIGRATION_KEYS="content")
+
+    source, ledger = source_of(application), ledger_of(application)
+    assert source.keys() == ledger.keys()
+    for part, content in source.items():
+        digest = hashlib.sha256(content).hexdigest()
+        assert ledger[part] == (f"{digest[:2]}/{digest[2:4]}/{digest}", len(content), digest)
+        assert bucket.read(ledger[part][0]) == content
+    assert bucket.listing() == sorted({key for key, _, _ in ledger.values()})
+    shared = application.all(
+        "select parts::integer, size, bytes_saved from mailvault.shared_objects order by size"
+    )
+    sizes = (len(logo), len("<p>out of office</p>"), len(large))
+    assert shared == [
+        (parts, size, size * (parts - 1)) for parts, size in zip((8, 4, 8), sizes, strict=True)
+    ]
+    head = bucket.client.head_object(Bucket=bucket.name, Key=ledger["attachment", "1"][0])
+    assert head["Metadata"] == {}
+    application.reconcile()

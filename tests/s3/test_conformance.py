@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from mailvault.errors import UnreachableError
 from mailvault.models import Part
+from mailvault.store.keys import BY_CONTENT, by_content
 from mailvault.store.probe import learn
 from tests.s3.conftest import MIB, PART_SIZE, Uploads, noise, part
 
@@ -198,6 +199,23 @@ def test_many_parts_at_once(uploads: Uploads) -> None:
         assert (stored.key, stored.size) == (f"n/{number}", len(body))
         assert stored.sha256 == hashlib.sha256(body).digest()
     assert len(uploads.bucket.listing()) == len(parts)
+
+
+@pytest.mark.needs("conditional_put")
+@pytest.mark.parametrize("size", [10, PART_SIZE + 1])
+def test_equal_parts_are_one_object_where_keys_are_of_the_content(
+    uploads: Uploads, size: int
+) -> None:
+    content = noise(size)
+    digest = hashlib.sha256(content).hexdigest()
+    first, again, other = (
+        uploads.store(part(given, key=BY_CONTENT))
+        for given in (uploads.file("given", content), content, content[1:])
+    )
+    assert (first.key, first.created) == (f"{digest[:2]}/{digest[2:4]}/{digest}", True)
+    assert (again.key, again.created) == (first.key, False)
+    assert other.key == by_content(other.sha256)
+    assert uploads.bucket.listing() == sorted([first.key, other.key])
 
 
 @pytest.mark.needs("tags")
