@@ -67,6 +67,7 @@ _BY_CODE: dict[str, type[PartError]] = {
         StoreDeniedError,
     ),
     "NotImplemented": StoreUnableError,
+    "InvalidObjectState": StoreRefusedError,  # what holds the key would have to be thawed
     # An upload that somebody else ended; the next attempt starts a new one.
     **dict.fromkeys(("NoSuchUpload", "InvalidPart", "RequestTimeout"), StoreFaultError),
 }

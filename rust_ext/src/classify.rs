@@ -107,6 +107,8 @@ fn by_code(code: &str) -> Option<Reason> {
         | "TokenRefreshRequired"
         | "AuthorizationHeaderMalformed" => Reason::StoreDenied,
         "NotImplemented" => Reason::StoreUnable,
+        // What holds the key would have to be thawed to be compared.
+        "InvalidObjectState" => Reason::StoreRefused,
         // An upload that somebody else ended; the next attempt starts a new one.
         "NoSuchUpload" | "InvalidPart" | "RequestTimeout" => Reason::StoreFault,
         _ => return None,
