@@ -11,34 +11,33 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import boto3
 import psycopg
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from psycopg import sql
 
-from mailvault.config import Settings
 from mailvault.store.probe import learn
 from tests.application import Application
 from tests.program import Program
+from tests.settings import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_s3 import S3Client
 
+    from mailvault.config import Settings
     from mailvault.store.probe import Learned
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
     from deploy import debian, embedded
     from tests.s3.servers import SERVERS
+    from tests.s3.servers.server import STORE_SETTINGS, client_of
 
 
 UPLOADERS = ["rust", "boto3"]
-
-STORE_SETTINGS = ("S3_ENDPOINT", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 @pytest.hookimpl(trylast=True)
@@ -54,6 +53,10 @@ class Bucket:
     name: str
     environment: dict[str, str]
     client: S3Client
+
+    def settings(self, **changes: str | None) -> Settings:
+        """Its settings, with changes."""
+        return settings_of(self.environment, **changes)
 
     def listing(self) -> list[str]:
         """All keys, in order."""
@@ -177,8 +180,7 @@ def learned(store: dict[str, str]) -> Learned:
 def learn_of(store: dict[str, str]) -> Learned:
     """Make a bucket, and find out what it can do."""
     with make_bucket(store) as bucket:
-        given = {name.lower(): value for name, value in bucket.environment.items()}
-        return learn(Settings(_env_file=None, **given))  # type: ignore[arg-type, call-arg]
+        return learn(bucket.settings())
 
 
 @pytest.fixture(autouse=True)
@@ -196,14 +198,7 @@ def _able(request: pytest.FixtureRequest) -> None:
 def make_bucket(store: dict[str, str]) -> Iterator[Bucket]:
     """Make an empty bucket, and remove it with what is in it."""
     name = f"test-{uuid.uuid4().hex[:12]}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=store["S3_ENDPOINT"],
-        region_name=store["S3_REGION"] or "us-east-1",
-        aws_access_key_id=store["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=store["AWS_SECRET_ACCESS_KEY"],
-        config=Config(retries={"max_attempts": 5}),
-    )
+    client = client_of(store, Config(retries={"max_attempts": 5}))
     client.create_bucket(Bucket=name)
     found = Bucket(name, {**store, "S3_BUCKET": name}, client)
     try:

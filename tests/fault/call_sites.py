@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from mailvault.config import Settings
 from mailvault.errors import UnreachableError
 from mailvault.worker.process import WorkOptions, run_worker
 from mailvault.worker.stop import Stop
+from tests.settings import settings_of
 
 if TYPE_CHECKING:
     import pytest
@@ -66,8 +66,7 @@ class Runs:
         seconds: float = SECONDS,
     ) -> WorkResult | None:
         """Work until nothing is left; None if the worker says that a server is out of reach."""
-        given = {name.lower(): value for name, value in self._given.items()}
-        settings = Settings(_env_file=None, **given)  # type: ignore[arg-type, call-arg]
+        settings = settings_of(self._given)
         options = WorkOptions(concurrency, uploader, drain=True)
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(run_worker, settings, options, stop)

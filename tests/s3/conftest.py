@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailvault.config import Settings
 from mailvault.models import Outcome, Part, SourceFile, StoredObject
 from mailvault.store.boto import BotoUploader
 from mailvault.store.rust import RustUploader
@@ -39,10 +38,6 @@ class Uploads:
     root: Path
     opened: list[Uploader] = field(default_factory=list)
 
-    def settings(self, changes: dict[str, str]) -> Settings:
-        given = {name.lower(): value for name, value in self.bucket.environment.items()}
-        return Settings(_env_file=None, **(given | changes))  # type: ignore[arg-type, call-arg]
-
     def open(
         self,
         *,
@@ -52,7 +47,7 @@ class Uploads:
     ) -> Uploader:
         self.opened.append(
             KINDS[self.kind](
-                self.settings(changes or {}),
+                self.bucket.settings(**(changes or {})),
                 concurrency=concurrency,
                 max_bytes=max_bytes,
                 part_size=PART_SIZE,

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
+from tests.settings import settings_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mailvault.config import Settings
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,16 @@ class FakeStore:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_port}"
+
+    def settings(self, **changes: str | None) -> Settings:
+        """Settings of a bucket here."""
+        usual = {
+            "S3_ENDPOINT": self.address,
+            "S3_BUCKET": "bucket",
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
+        return settings_of(usual, **changes)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

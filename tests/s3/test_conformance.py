@@ -231,7 +231,7 @@ def test_objects_have_the_tags_that_were_asked_for(uploads: Uploads, size: int) 
 def test_objects_that_only_our_key_opens(uploads: Uploads, size: int) -> None:
     keys = {"s3_sse": "sse-c", "s3_sse_customer_key": base64.b64encode(b"k" * 32).decode()}
     try:
-        able = learn(uploads.settings(keys)).can("encryption")
+        able = learn(uploads.bucket.settings(**keys)).can("encryption")
     except UnreachableError as error:
         pytest.skip(f"no keys of ours are taken: {error}")
     if not able:
@@ -251,7 +251,7 @@ def test_objects_are_locked_as_long_as_was_asked_for(uploads: Uploads, size: int
     except ClientError as error:
         pytest.skip(f"the store has no object lock: {error}")
     lock = {"s3_bucket": bucket, "s3_object_lock": "governance 1d"}
-    if not learn(uploads.settings(lock)).can("object_lock"):
+    if not learn(uploads.bucket.settings(**lock)).can("object_lock"):
         pytest.skip("the store took no notice of object lock")
     stored = uploads.store(part(noise(size)), **lock)
     head = client.head_object(Bucket=bucket, Key=stored.key)

@@ -15,7 +15,6 @@ from tests.fault.store_proxy import StoreProxy
 from tests.program import Program
 from tests.s3.fake_store import Answer, FakeStore, Request
 from tests.s3.test_learn import DENIED, DONE, FIRST, asks
-from tests.s3.test_probe import fake_settings, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,12 +36,12 @@ def bucket_by(bucket: Bucket, answer: Answer, *kind: str) -> list[Finding]:
         return answer if asks(request, *kind) else None
 
     with StoreProxy(bucket.environment["S3_ENDPOINT"], script) as line:
-        found = examine_store(settings(bucket, s3_endpoint=line.endpoint))
+        found = examine_store(bucket.settings(s3_endpoint=line.endpoint))
         return [finding for finding in found if finding.check == "bucket"]
 
 
 def test_a_good_bucket_is_left_as_it_was(bucket: Bucket) -> None:
-    found = list(examine_store(settings(bucket)))
+    found = list(examine_store(bucket.settings()))
     assert [finding.check for finding in found] == ["uploader", "bucket", "provider", "clock"]
     assert {finding.severity for finding in found} == {"ok"}
     assert bucket.listing() == []
@@ -85,7 +84,7 @@ def test_what_a_bucket_lacks_is_found_with_its_remedy(
 @pytest.mark.parametrize(("ahead", "severity"), [(0, "ok"), (120, "warning"), (-120, "warning")])
 def test_a_store_with_another_clock_is_found(ahead: int, severity: str) -> None:
     with FakeStore(ahead=ahead) as store:
-        *_, found = examine_store(fake_settings(store))
+        *_, found = examine_store(store.settings())
     assert (found.check, found.severity) == ("clock", severity)
     assert ("ahead" if ahead > 0 else "behind" if ahead else "less than") in found.what
 
@@ -96,13 +95,13 @@ def test_a_store_with_another_clock_is_found(ahead: int, severity: str) -> None:
 )
 def test_what_is_known_of_a_provider_is_told(provider: str, severity: str, said: str) -> None:
     with FakeStore() as store:
-        findings = examine_store(fake_settings(store, s3_provider=provider))
+        findings = examine_store(store.settings(s3_provider=provider))
         [found] = [finding for finding in findings if finding.check == "provider"]
     assert (found.severity, said in found.what) == (severity, True)
 
 
 def test_a_store_that_is_not_there_is_found(bucket: Bucket) -> None:
-    found = list(examine_store(settings(bucket, s3_endpoint="http://127.0.0.1:9")))
+    found = list(examine_store(bucket.settings(s3_endpoint="http://127.0.0.1:9")))
     assert [(finding.check, finding.severity) for finding in found] == [
         ("uploader", "ok"),
         ("bucket", "problem"),
@@ -111,7 +110,7 @@ def test_a_store_that_is_not_there_is_found(bucket: Bucket) -> None:
 
 
 def test_a_setting_that_is_missing_is_found(bucket: Bucket) -> None:
-    found = list(examine_store(settings(bucket, s3_bucket=None)))
+    found = list(examine_store(bucket.settings(s3_bucket=None)))
     assert {(finding.what, finding.severity) for finding in found} == {
         ("S3_BUCKET is not set", "problem")
     }
@@ -121,7 +120,7 @@ def test_a_missing_extension_is_told(bucket: Bucket, monkeypatch: pytest.MonkeyP
     monkeypatch.delitem(sys.modules, "mailvault.store.rust", raising=False)
     monkeypatch.delattr(mailvault, "_rust", raising=False)
     monkeypatch.setitem(sys.modules, "mailvault._rust", None)
-    found = next(iter(examine_store(settings(bucket))))
+    found = next(iter(examine_store(bucket.settings())))
     assert found.severity == "notice"
     assert found.what.startswith("the uploader is boto3: the Rust extension is not installed")
 

@@ -11,7 +11,6 @@ from mailvault.errors import UnreachableError
 from mailvault.store.probe import ABILITIES, Learned, learn
 from tests.fault.store_proxy import StoreProxy
 from tests.s3.fake_store import Answer, Request
-from tests.s3.test_probe import settings
 
 if TYPE_CHECKING:
     from tests.conftest import Bucket
@@ -36,7 +35,7 @@ def learned_by(bucket: Bucket, answer: Answer, *kind: str) -> tuple[Learned, dic
         return answer if asks(request, *kind) else None
 
     with StoreProxy(bucket.environment["S3_ENDPOINT"], script) as line:
-        learned = learn(settings(bucket, s3_endpoint=line.endpoint))
+        learned = learn(bucket.settings(s3_endpoint=line.endpoint))
     lacking = {
         ability.name: seen.detail
         for ability, seen in learned.seen
@@ -46,7 +45,7 @@ def learned_by(bucket: Bucket, answer: Answer, *kind: str) -> tuple[Learned, dic
 
 
 def test_a_good_bucket_can_do_everything_and_is_left_as_it_was(bucket: Bucket) -> None:
-    learned = learn(settings(bucket, s3_storage_class="STANDARD", s3_object_lock="governance 1d"))
+    learned = learn(bucket.settings(s3_storage_class="STANDARD", s3_object_lock="governance 1d"))
     assert [ability for ability, _ in learned.seen] == list(ABILITIES)
     cannot = {ability.name for ability in ABILITIES if not learned.can(ability.name)}
     assert cannot == {"versioning", "object_lock"}  # the bucket has none
@@ -57,7 +56,7 @@ def test_a_good_bucket_can_do_everything_and_is_left_as_it_was(bucket: Bucket) -
 
 def test_versions_are_removed_too(bucket: Bucket) -> None:
     bucket.keep_versions()
-    assert learn(settings(bucket)).can("versioning")
+    assert learn(bucket.settings()).can("versioning")
     left = bucket.client.list_object_versions(Bucket=bucket.name)
     assert not left.get("Versions")
     assert not left.get("DeleteMarkers")
@@ -117,7 +116,7 @@ def test_an_object_that_was_written_over_is_seen(
         return says
 
     with StoreProxy(bucket.environment["S3_ENDPOINT"], script) as line:
-        learned = learn(settings(bucket, s3_endpoint=line.endpoint))
+        learned = learn(bucket.settings(s3_endpoint=line.endpoint))
     assert not learned.can(lacking)
     assert bucket.listing() == []
 

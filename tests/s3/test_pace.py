@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailvault.config import Settings
 from mailvault.errors import StoreBusyError
 from mailvault.store.options import boto_client
 from mailvault.store.pacer import Pacer
@@ -129,10 +128,7 @@ def test_a_bucket_is_followed_to_its_region(bucket: Bucket) -> None:
     answers = [moved, Answer(200)]
     pacer = Pacer(1)
     with FakeStore(lambda _: answers.pop(0)) as store:
-        given = {name.lower(): value for name, value in bucket.environment.items()}
-        given["s3_endpoint"] = store.address
-        settings = Settings(_env_file=None, **given)  # type: ignore[arg-type, call-arg]
-        client = boto_client(settings, pacer=pacer)
+        client = boto_client(bucket.settings(s3_endpoint=store.address), pacer=pacer)
         client.head_object(Bucket=bucket.name, Key="key")
         client.close()
     assert not answers

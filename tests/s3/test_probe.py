@@ -10,23 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailvault.config import Settings
 from mailvault.errors import ConfigError, UnreachableError
 from mailvault.store.options import s3_store
 from mailvault.store.probe import probe
 from tests.s3.conftest import KINDS, part
 from tests.s3.fake_store import Answer, FakeStore, Request
+from tests.settings import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from mailvault.config import Settings
     from tests.conftest import Bucket
-
-
-def settings(bucket: Bucket, **changes: str | None) -> Settings:
-    given = {name.lower(): value for name, value in bucket.environment.items()}
-    return Settings(_env_file=None, **(given | changes))  # type: ignore[arg-type, call-arg]
 
 
 @pytest.fixture
@@ -37,7 +33,7 @@ def silent() -> Iterator[str]:
 
 
 def test_a_good_bucket_is_left_as_it_was(bucket: Bucket) -> None:
-    probe(settings(bucket))
+    probe(bucket.settings())
     assert bucket.listing() == []
 
 
@@ -53,7 +49,7 @@ def test_a_good_bucket_is_left_as_it_was(bucket: Bucket) -> None:
 def test_what_is_wrong_is_said(
     bucket: Bucket, changes: dict[str, str], said: str, hint: str
 ) -> None:
-    wrong = settings(bucket, **changes)
+    wrong = bucket.settings(**changes)
     with pytest.raises(UnreachableError) as raised:
         probe(wrong)
     line = str(raised.value)
@@ -68,7 +64,7 @@ def test_what_auto_means_is_settled_by_the_first_put(bucket: Bucket) -> None:
     """A store that loses its keys later has a fault: nothing is stored without them."""
     answers = [Answer(200)] * 2 + [Answer(501, "NotImplemented")] * 9
     with FakeStore(lambda _: answers.pop(0)) as store:
-        given = probe(settings(bucket, s3_endpoint=store.address))
+        given = probe(bucket.settings(s3_endpoint=store.address))
         assert given.s3_sse == "AES256"
         with pytest.raises(UnreachableError):
             probe(given)
@@ -77,7 +73,7 @@ def test_what_auto_means_is_settled_by_the_first_put(bucket: Bucket) -> None:
 def test_an_endpoint_that_hangs_is_given_up(bucket: Bucket, silent: str) -> None:
     started = time.monotonic()
     with pytest.raises(UnreachableError, match="no answer in time"):
-        probe(settings(bucket, s3_endpoint=silent))
+        probe(bucket.settings(s3_endpoint=silent))
     assert time.monotonic() - started < 12
 
 
@@ -97,18 +93,8 @@ def test_settings_are_checked_first(
     bucket: Bucket, changes: dict[str, str | None], name: str
 ) -> None:
     with pytest.raises(ConfigError, match=name) as raised:
-        probe(settings(bucket, **changes))
+        probe(bucket.settings(**changes))
     assert "hunter2" not in str(raised.value) + raised.value.hint
-
-
-def fake_settings(store: FakeStore, **changes: str) -> Settings:
-    given = {
-        "s3_endpoint": store.address,
-        "s3_bucket": "bucket",
-        "aws_access_key_id": "id",
-        "aws_secret_access_key": "secret",
-    }
-    return Settings(_env_file=None, **(given | changes))  # type: ignore[arg-type, call-arg]
 
 
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -118,8 +104,8 @@ KEY = base64.b64encode(b"k" * 32).decode()
 @pytest.mark.parametrize("sse", ["auto", "AES256", "aws:kms", "sse-c", "none"])
 def test_the_probe_sends_what_an_upload_sends(kind: str, sse: str) -> None:
     with FakeStore() as store:
-        given = fake_settings(
-            store, s3_sse=sse, s3_sse_kms_key_id="my-key", s3_sse_customer_key=KEY,
+        given = store.settings(
+            s3_sse=sse, s3_sse_kms_key_id="my-key", s3_sse_customer_key=KEY,
             s3_storage_class="STANDARD_IA", s3_tags="team=mail&keep=7 years",
         )  # fmt: skip
         probe(given)
@@ -157,7 +143,7 @@ def test_the_probe_sends_what_an_upload_sends(kind: str, sse: str) -> None:
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_an_upload_is_locked_and_the_probe_is_not(kind: str) -> None:
     with FakeStore() as store:
-        given = fake_settings(store, s3_object_lock="governance 30d")
+        given = store.settings(s3_object_lock="governance 30d")
         probe(given)
         uploader = KINDS[kind](given, concurrency=1, max_bytes=1024)
         uploader.submit([part(b"abc")])
@@ -181,13 +167,13 @@ def no_encryption(request: Request) -> Answer:
 def test_a_store_that_cannot_encrypt_is_found_and_the_way_out_said() -> None:
     with FakeStore(no_encryption) as store:
         with pytest.raises(UnreachableError) as raised:
-            probe(fake_settings(store, s3_sse="AES256"))
+            probe(store.settings(s3_sse="AES256"))
         assert str(raised.value) == (
             f"bucket bucket at {store.address}: 501 NotImplemented: "
             "Server side encryption specified but KMS is not configured"
         )
         assert raised.value.hint == "set S3_SSE=none"
-        probe(fake_settings(store, s3_sse="none"))
+        probe(store.settings(s3_sse="none"))
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -195,7 +181,7 @@ def test_a_store_that_cannot_encrypt_is_used_as_it_is_where_nothing_is_asked_for
     kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with FakeStore(no_encryption) as store:
-        given = probe(fake_settings(store))
+        given = probe(store.settings())
         uploader = KINDS[kind](given, concurrency=1, max_bytes=1024)
         uploader.submit([part(b"abc")])
         uploader.close()
@@ -212,14 +198,14 @@ def test_a_store_that_refuses_something_else_is_not_taken_for_one_that_cannot_en
         FakeStore(lambda _: Answer(501, "NotImplemented")) as store,
         pytest.raises(UnreachableError, match="501 NotImplemented"),
     ):
-        probe(fake_settings(store))
+        probe(store.settings())
     assert not caplog.records
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_what_a_store_cannot_do_is_the_systems_fault(kind: str) -> None:
     with FakeStore(no_encryption) as store:
-        given = fake_settings(store, s3_sse="AES256")
+        given = store.settings(s3_sse="AES256")
         uploader = KINDS[kind](given, concurrency=1, max_bytes=1024)
         uploader.submit([part(b"abc")])
         uploader.close()
@@ -234,19 +220,19 @@ def test_who_may_not_delete_may_still_upload(status: int) -> None:
         return Answer(status, "AccessDenied") if request.method == "DELETE" else Answer(200)
 
     with FakeStore(answer) as store:
-        probe(fake_settings(store))
+        probe(store.settings())
 
 
 def test_a_trial_whose_answer_was_lost_counts() -> None:
     answers = iter([Answer(500, "InternalError"), Answer(412, "PreconditionFailed"), Answer(204)])
     with FakeStore(lambda _: next(answers)) as store:
-        probe(fake_settings(store))
+        probe(store.settings())
 
 
 def test_the_line_is_short() -> None:
     with FakeStore(lambda _: Answer(403, "SignatureDoesNotMatch", "no\n" * 500)) as store:
         with pytest.raises(UnreachableError) as raised:
-            probe(fake_settings(store))
+            probe(store.settings())
         line = str(raised.value)
     assert line.startswith(f"bucket bucket at {store.address}: 403 SignatureDoesNotMatch: no no")
     assert len(line) < 250
@@ -276,11 +262,7 @@ def test_a_wrong_aws_configuration_is_one_line(
     )
     for name, value in (files | variables | {"AWS_EC2_METADATA_DISABLED": "true"}).items():
         monkeypatch.setenv(name, value)
-    given = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        s3_endpoint="http://127.0.0.1:9",
-        s3_bucket="bucket",
-    )
+    given = settings_of({"S3_ENDPOINT": "http://127.0.0.1:9", "S3_BUCKET": "bucket"})
     with pytest.raises(ConfigError) as raised:
         make(given)
     assert str(raised.value).startswith(said)

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mailvault import _rust
-from mailvault.config import Settings, UploaderChoice
 from mailvault.errors import PART_ERRORS, ConfigError
 from mailvault.store.open import open_uploader
+from tests.settings import settings_of
+
+if TYPE_CHECKING:
+    from mailvault.config import Settings, UploaderChoice
 
 FROM_THE_DATABASE = {"body_unreadable", "source_busy", "spool_failed"}
 
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        s3_endpoint="http://127.0.0.1:9",
-        s3_bucket="bucket",
-        aws_access_key_id="id",  # type: ignore[arg-type]
-        aws_secret_access_key="secret",  # type: ignore[arg-type]
+    return settings_of(
+        {
+            "S3_ENDPOINT": "http://127.0.0.1:9",
+            "S3_BUCKET": "bucket",
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
     )
 
 

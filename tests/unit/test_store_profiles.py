@@ -16,6 +16,7 @@ from mailvault.store.profiles import (
     profile_of,
     region_of,
 )
+from tests.settings import settings_of
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
@@ -24,8 +25,8 @@ R2 = "https://0123456789abcdef.r2.cloudflarestorage.com"
 
 
 def settings(**given: str | None) -> Settings:
-    usual = {"s3_bucket": "bucket", "aws_access_key_id": "id", "aws_secret_access_key": "secret"}
-    return Settings(_env_file=None, **(usual | given))  # type: ignore[arg-type, call-arg]
+    usual = {"S3_BUCKET": "bucket", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+    return settings_of(usual, **given)
 
 
 def test_every_provider_that_can_be_named_has_a_profile() -> None:

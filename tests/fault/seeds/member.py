@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from psycopg.conninfo import make_conninfo
 
-from mailvault.config import Settings
 from mailvault.worker.process import WorkOptions
 from mailvault.worker.processes import _child
+from tests.settings import settings_of
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -86,8 +86,7 @@ def _work(plan: WorkerPlan, environment: dict[str, str], log: str, default_clock
             setattr(import_module(module), attribute, value)
     # The audit in the database tells workers apart by this name.
     dsn = make_conninfo(environment["DATABASE_URL"], application_name=str(os.getpid()))
-    given = {name.lower(): value for name, value in (environment | {"DATABASE_URL": dsn}).items()}
-    settings = Settings(_env_file=None, **given)  # type: ignore[arg-type, call-arg]
+    settings = settings_of(environment, database_url=dsn)
     _child(settings, WorkOptions(plan.concurrency, plan.uploader), _log, os.getppid())  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deploy.embedded import free_port
-from tests.s3.servers.server import Server, process, settings, wait_until_ready
+from tests.s3.servers.server import Server, serve, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,13 +50,13 @@ def _run(program: str, directory: Path) -> Iterator[dict[str, str]]:
     command = [
         program, "-c", str(configuration), "server", "--single-node", "--default-access-key",
     ]  # fmt: skip
-    with process(
+    with serve(
         command,
         directory,
+        store,
         GARAGE_DEFAULT_ACCESS_KEY=store["AWS_ACCESS_KEY_ID"],
         GARAGE_DEFAULT_SECRET_KEY=store["AWS_SECRET_ACCESS_KEY"],
-    ) as log:
-        wait_until_ready(store, log)
+    ):
         yield store
 
 

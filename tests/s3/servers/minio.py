@@ -10,14 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deploy.embedded import free_port
-from tests.s3.servers.server import (
-    ACCESS_KEY,
-    SECRET_KEY,
-    Server,
-    process,
-    settings,
-    wait_until_ready,
-)
+from tests.s3.servers.server import ACCESS_KEY, SECRET_KEY, Server, serve, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,17 +24,16 @@ def _run(program: str, directory: Path) -> Iterator[dict[str, str]]:
         program, "server", str(directory / "data"), "--address", f"127.0.0.1:{port}",
         "--console-address", f"127.0.0.1:{free_port()}",
     ]  # fmt: skip
-    with process(
+    with serve(
         command,
         directory,
+        settings(port),
         MINIO_ROOT_USER=ACCESS_KEY,
         MINIO_ROOT_PASSWORD=SECRET_KEY,
         MINIO_KMS_SECRET_KEY=f"test:{b64encode(bytes(32)).decode()}",
         MINIO_UPDATE="off",
         MINIO_BROWSER="off",
-    ) as log:
-        store = settings(port)
-        wait_until_ready(store, log)
+    ) as store:
         yield store
 
 

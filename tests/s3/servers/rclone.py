@@ -6,14 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deploy.embedded import free_port
-from tests.s3.servers.server import (
-    ACCESS_KEY,
-    SECRET_KEY,
-    Server,
-    process,
-    settings,
-    wait_until_ready,
-)
+from tests.s3.servers.server import ACCESS_KEY, SECRET_KEY, Server, serve, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +21,7 @@ def _run(program: str, directory: Path) -> Iterator[dict[str, str]]:
         program, "serve", "s3", str(data), "--addr", f"127.0.0.1:{port}",
         "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--config", str(directory / "rclone.conf"),
     ]  # fmt: skip
-    with process(command, directory) as log:
-        store = settings(port)
-        wait_until_ready(store, log)
+    with serve(command, directory, settings(port)) as store:
         yield store
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deploy import embedded
-from tests.s3.servers.server import Server
+from tests.s3.servers.server import STORE_SETTINGS, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +18,8 @@ def _run(_: str, directory: Path) -> Iterator[dict[str, str]]:
     server = embedded.S3Server(directory)
     server.start()
     everything = embedded.environment("", server.endpoint)
-    names = ("S3_ENDPOINT", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     try:
-        yield {name: everything[name] for name in names}
+        yield {name: everything[name] for name in STORE_SETTINGS}
     finally:
         server.stop()
 

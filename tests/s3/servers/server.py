@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from mypy_boto3_s3 import S3Client
+
 
 @dataclass(frozen=True)
 class Server:
@@ -64,6 +66,8 @@ class Server:
             yield settings
 
 
+STORE_SETTINGS = ("S3_ENDPOINT", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
 ACCESS_KEY = "mailvault"
 SECRET_KEY = "mailvault-secret"
 
@@ -81,8 +85,14 @@ def settings(
 
 
 @contextmanager
-def process(command: list[str], directory: Path, **environment: str) -> Iterator[Path]:
-    """Run a program in a directory until the block ends; give its log."""
+def serve(
+    command: list[str], directory: Path, store: dict[str, str], **environment: str
+) -> Iterator[dict[str, str]]:
+    """Run a program in a directory until the block ends; give its store's settings.
+
+    Raises:
+        ServerError: It does not list buckets in a minute.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "log"
     with log.open("wb") as output:
@@ -91,7 +101,8 @@ def process(command: list[str], directory: Path, **environment: str) -> Iterator
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
     try:
-        yield log
+        _wait_until_ready(store, log)
+        yield store
     finally:
         server.terminate()
         try:
@@ -101,19 +112,21 @@ def process(command: list[str], directory: Path, **environment: str) -> Iterator
             server.wait()
 
 
-def wait_until_ready(store: dict[str, str], log: Path) -> None:
-    """Wait until it lists buckets.
-
-    Raises:
-        ServerError: It does not in a minute.
-    """
-    client = boto3.client(
+def client_of(store: dict[str, str], config: Config | None = None) -> S3Client:
+    """A client that shares no code with the uploaders."""
+    return boto3.client(
         "s3",
         endpoint_url=store["S3_ENDPOINT"],
-        region_name=store["S3_REGION"],
+        region_name=store["S3_REGION"] or "us-east-1",
         aws_access_key_id=store["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=store["AWS_SECRET_ACCESS_KEY"],
-        config=Config(connect_timeout=1, read_timeout=5, retries={"max_attempts": 1}),
+        config=config,
+    )
+
+
+def _wait_until_ready(store: dict[str, str], log: Path) -> None:
+    client = client_of(
+        store, Config(connect_timeout=1, read_timeout=5, retries={"max_attempts": 1})
     )
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:

@@ -9,14 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deploy.embedded import free_port
-from tests.s3.servers.server import (
-    ACCESS_KEY,
-    SECRET_KEY,
-    Server,
-    process,
-    settings,
-    wait_until_ready,
-)
+from tests.s3.servers.server import ACCESS_KEY, SECRET_KEY, Server, serve, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +21,9 @@ def _run(program: str, directory: Path) -> Iterator[dict[str, str]]:
     port, data = free_port(), directory / "data"
     data.mkdir(parents=True)
     command = [program, "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(data)]
-    with process(
-        command, directory, ROOT_ACCESS_KEY=ACCESS_KEY, ROOT_SECRET_KEY=SECRET_KEY
-    ) as log:
-        store = settings(port)
-        wait_until_ready(store, log)
+    with serve(
+        command, directory, settings(port), ROOT_ACCESS_KEY=ACCESS_KEY, ROOT_SECRET_KEY=SECRET_KEY
+    ) as store:
         yield store
 
 
