@@ -1,12 +1,14 @@
 //! Many uploads at once: their threads, their bounds, their outcomes and their end.
 
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use object_store::ObjectStore;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,11 +49,19 @@ pub(crate) struct Limits {
 pub(crate) struct Session {
     runtime: Mutex<Option<Runtime>>,
     target: Arc<Target>,
-    slots: Arc<Semaphore>,
+    queue: Arc<Mutex<Queue>>,
+    concurrency: usize,
     pacer: Arc<Pacer>,
     cancel: CancellationToken,
     sender: Mutex<Option<Sender<Outcome>>>,
     receiver: Mutex<Receiver<Outcome>>,
+}
+
+/// Parts that nobody is at yet, and how many tasks take them from here.
+#[derive(Default)]
+struct Queue {
+    parts: VecDeque<Part>,
+    tasks: usize,
 }
 
 impl Session {
@@ -79,7 +89,8 @@ impl Session {
         Ok(Self {
             runtime: Mutex::new(Some(runtime)),
             target: Arc::new(target),
-            slots: Arc::new(Semaphore::new(limits.concurrency)),
+            queue: Arc::default(),
+            concurrency: limits.concurrency,
             pacer,
             cancel: CancellationToken::new(),
             sender: Mutex::new(Some(sender)),
@@ -98,17 +109,17 @@ impl Session {
         let (Some(runtime), Some(sender)) = (&*runtime, &*lock(&self.sender)) else {
             return false;
         };
-        for part in parts {
-            let work = run(Arc::clone(&self.target), Arc::clone(&self.slots), part);
-            let (cancel, sender) = (self.cancel.clone(), sender.clone());
-            let bounded = async move {
-                if let Some(outcome) = cancel.run_until_cancelled_owned(work).await {
-                    // The receiver goes with the session; then nobody asks any more.
-                    let _ = sender.send(outcome);
-                }
-            };
+        let mut queue = lock(&self.queue);
+        queue.parts.extend(parts);
+        // A task for each part would wait for its turn with all that an upload may need.
+        let tasks = self.concurrency.min(queue.tasks + queue.parts.len());
+        for _ in queue.tasks..tasks {
+            let (target, queue) = (Arc::clone(&self.target), Arc::clone(&self.queue));
+            let work = work(target, queue, sender.clone());
+            let bounded = self.cancel.clone().run_until_cancelled_owned(work);
             self.target.tracker.spawn_on(bounded, runtime.handle());
         }
+        queue.tasks = tasks;
         true
     }
 
@@ -158,16 +169,27 @@ impl Drop for Session {
     }
 }
 
-/// Waits for a slot and uploads one part. A panic is an outcome too: a part without one would
-/// be waited for until its lease ends.
-async fn run(target: Arc<Target>, slots: Arc<Semaphore>, part: Part) -> Outcome {
-    use futures::FutureExt as _;
+/// Uploads parts until the queue is empty.
+async fn work(target: Arc<Target>, queue: Arc<Mutex<Queue>>, sender: Sender<Outcome>) {
+    while let Some(part) = next(&queue) {
+        // The receiver goes with the session; then nobody asks any more.
+        let _ = sender.send(upload(&target, part).await);
+    }
+}
+
+/// The next part; None ends the task that asks.
+fn next(queue: &Mutex<Queue>) -> Option<Part> {
+    let mut queue = lock(queue);
+    let part = queue.parts.pop_front();
+    queue.tasks -= usize::from(part.is_none());
+    part
+}
+
+/// Uploads one part. A panic is an outcome too: a part without one would be waited for until its
+/// lease ends.
+async fn upload(target: &Target, part: Part) -> Outcome {
     let number = part.number;
-    let upload = async {
-        let _slot = slots.acquire().await;
-        target.upload(part).await
-    };
-    let result = std::panic::AssertUnwindSafe(upload)
+    let result = AssertUnwindSafe(target.upload(part))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(PartError::new(Reason::StoreFault, "the uploader panicked")));
