@@ -1,12 +1,13 @@
-//! Signs requests as S3 wants it (AWS Signature Version 4), with the day's key kept.
+//! Signs requests as S3 wants it (AWS Signature Version 4), with all kept that one has in common
+//! with the next.
 //!
 //! The HTTP client can do that too. It derives the key anew for each request and formats the same
 //! things several times, which took as long as to hash the object.
 //!
 //! Specification: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 
-use std::fmt::{self, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
@@ -52,7 +53,7 @@ impl Signed {
     ) -> Self {
         let signer = Signer {
             region,
-            key: Mutex::new(None),
+            last: Mutex::new(None),
         };
         Self {
             inner,
@@ -86,21 +87,41 @@ fn malformed(error: InvalidHeaderValue) -> object_store::Error {
 #[derive(Debug)]
 struct Signer {
     region: String,
-    key: Mutex<Option<DayKey>>,
+    last: Mutex<Option<Arc<Stamp>>>,
 }
 
-/// What is derived from a secret for one day.
-#[derive(Clone)]
-struct DayKey {
+/// What the signatures of one second with one secret have in common.
+struct Stamp {
+    second: i64,
     secret: String,
-    day: String,
+    time: String,
+    scope: String,
     key: hmac::Key,
 }
 
-impl fmt::Debug for DayKey {
+impl Stamp {
+    fn new(now: DateTime<Utc>, region: &str, secret: &str) -> Self {
+        let time = now.format("%Y%m%dT%H%M%SZ").to_string();
+        let steps = [&time[..8], region, "s3", "aws4_request"];
+        let derive = |secret: &[u8]| hmac::Key::new(HMAC_SHA256, secret);
+        let start = derive(format!("AWS4{secret}").as_bytes());
+        let key = steps.iter().fold(start, |key, step| {
+            derive(hmac::sign(&key, step.as_bytes()).as_ref())
+        });
+        Self {
+            second: now.timestamp(),
+            secret: secret.to_owned(),
+            scope: steps.join("/"),
+            time,
+            key,
+        }
+    }
+}
+
+impl fmt::Debug for Stamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = formatter.debug_struct("DayKey");
-        shown.field("day", &self.day).finish_non_exhaustive() // without secrets
+        let mut shown = formatter.debug_struct("Stamp");
+        shown.field("time", &self.time).finish_non_exhaustive() // without secrets
     }
 }
 
@@ -112,59 +133,51 @@ impl Signer {
         credential: &AwsCredential,
         now: DateTime<Utc>,
     ) -> Result<(), InvalidHeaderValue> {
-        let time = now.format("%Y%m%dT%H%M%SZ").to_string();
+        let stamp = self.stamp(now, &credential.secret_key);
         let payload = payload(request);
         let host = host(request.uri());
         let headers = request.headers_mut();
         if let Some(token) = &credential.token {
             headers.insert(TOKEN, HeaderValue::from_str(token)?);
         }
-        headers.insert(DATE, HeaderValue::from_str(&time)?);
+        headers.insert(DATE, HeaderValue::from_str(&stamp.time)?);
         headers.insert(CONTENT, HeaderValue::from_str(&payload)?);
-        headers.insert(HOST, HeaderValue::from_str(&host)?);
+        headers.insert(HOST, HeaderValue::try_from(host)?);
 
-        let (canonical, signed) = canonical(request, &payload);
-        let day = &time[..8];
-        let scope = format!("{day}/{}/s3/aws4_request", self.region);
-        let digest = hex(Digest::of(canonical.as_bytes()).as_bytes());
-        let text = format!("{ALGORITHM}\n{time}\n{scope}\n{digest}");
-        let tag = hmac::sign(&self.key(&credential.secret_key, day), text.as_bytes());
-        let authorization = format!(
-            "{ALGORITHM} Credential={}/{scope}, SignedHeaders={signed}, Signature={}",
-            credential.key_id,
-            hex(tag.as_ref()),
-        );
-        let value = HeaderValue::from_str(&authorization)?;
+        let (canonical, names) = canonical(request, &payload);
+        let digest = hex(Digest::of(&canonical).as_bytes());
+        let text = [ALGORITHM, &stamp.time, &stamp.scope, &digest].join("\n");
+        let signature = hex(hmac::sign(&stamp.key, text.as_bytes()).as_ref());
+        let value = [
+            ALGORITHM,
+            " Credential=",
+            &credential.key_id,
+            "/",
+            &stamp.scope,
+            ", SignedHeaders=",
+            &names,
+            ", Signature=",
+            &signature,
+        ];
+        let value = HeaderValue::try_from(value.concat())?;
         request.headers_mut().insert(AUTHORIZATION, value);
         Ok(())
     }
 
-    /// The key for a day, which is the last one's unless the day or the secret is another.
-    fn key(&self, secret: &str, day: &str) -> hmac::Key {
-        let mut last = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The last stamp, unless the second or the secret is another.
+    fn stamp(&self, now: DateTime<Utc>, secret: &str) -> Arc<Stamp> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
-            Some(last) if last.day == day && last.secret == secret => last.key.clone(),
-            _ => {
-                let start = format!("AWS4{secret}").into_bytes();
-                let steps = [day, &self.region, "s3", "aws4_request"];
-                let key = steps.iter().fold(start, |key, step| {
-                    let key = hmac::Key::new(HMAC_SHA256, &key);
-                    hmac::sign(&key, step.as_bytes()).as_ref().to_vec()
-                });
-                let key = hmac::Key::new(HMAC_SHA256, &key);
-                *last = Some(DayKey {
-                    secret: secret.to_owned(),
-                    day: day.to_owned(),
-                    key: key.clone(),
-                });
-                key
-            }
+            Some(last) if last.second == now.timestamp() && last.secret == secret => last.clone(),
+            _ => last
+                .insert(Arc::new(Stamp::new(now, &self.region, secret)))
+                .clone(),
         }
     }
 }
 
 /// The request as it is hashed, and the names of the headers in it.
-fn canonical(request: &HttpRequest, payload: &str) -> (String, String) {
+fn canonical(request: &HttpRequest, payload: &str) -> (Vec<u8>, String) {
     let mut headers: Vec<_> = request
         .headers()
         .iter()
@@ -173,28 +186,24 @@ fn canonical(request: &HttpRequest, payload: &str) -> (String, String) {
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
         .collect();
     headers.sort_unstable();
-    let mut text = String::with_capacity(1024);
-    let mut names = String::with_capacity(256);
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{}\n{}", request.method(), request.uri().path());
-    let _ = writeln!(text, "{}", canonical_query(request.uri()));
-    for (name, value) in headers {
-        let _ = write!(text, "{name}:");
+    let (method, uri) = (request.method().as_str(), request.uri());
+    let start = [method, uri.path(), &canonical_query(uri), ""];
+    let mut text = start.join("\n").into_bytes();
+    text.reserve(1024);
+    for (name, value) in &headers {
+        text.extend_from_slice(name.as_bytes());
+        text.push(b':');
         // Runs of spaces count as one.
-        for (place, word) in String::from_utf8_lossy(value)
-            .split_whitespace()
-            .enumerate()
-        {
-            text.push_str(if place > 0 { " " } else { "" });
-            text.push_str(word);
+        let words = value.split(u8::is_ascii_whitespace);
+        for (place, word) in words.filter(|word| !word.is_empty()).enumerate() {
+            text.extend_from_slice(if place > 0 { b" " } else { b"" });
+            text.extend_from_slice(word);
         }
-        text.push('\n');
-        if !names.is_empty() {
-            names.push(';');
-        }
-        names.push_str(name);
+        text.push(b'\n');
     }
-    let _ = write!(text, "\n{names}\n{payload}");
+    let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
+    let names = names.join(";");
+    text.extend_from_slice(["", &names, payload].join("\n").as_bytes());
     (text, names)
 }
 
@@ -227,9 +236,11 @@ fn payload(request: &HttpRequest) -> String {
 /// The host as the HTTP client will name it: without a port that goes without saying.
 fn host(uri: &Uri) -> String {
     let name = uri.host().unwrap_or_default();
-    match (uri.scheme_str(), uri.port_u16()) {
-        (_, None) | (Some("http"), Some(80)) | (Some("https"), Some(443)) => name.to_owned(),
-        (_, Some(port)) => format!("{name}:{port}"),
+    match (uri.scheme_str(), uri.port()) {
+        (_, None) => name.to_owned(),
+        (Some("http"), Some(port)) if port == 80 => name.to_owned(),
+        (Some("https"), Some(port)) if port == 443 => name.to_owned(),
+        (_, Some(port)) => [name, port.as_str()].join(":"),
     }
 }
 

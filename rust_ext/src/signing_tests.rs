@@ -19,7 +19,7 @@ fn sign(
     let mut request = builder.body(body).unwrap();
     let signer = Signer {
         region: "us-east-1".to_owned(),
-        key: Mutex::new(None),
+        last: Mutex::new(None),
     };
     let credential = AwsCredential {
         key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
@@ -95,12 +95,13 @@ fn spaces_count_as_one_and_secrets_are_not_shown() {
         .body(bytes::Bytes::new().into())
         .unwrap();
     let (text, _) = canonical(&request, "");
+    let text = String::from_utf8(text).unwrap();
     assert!(text.contains("\ncontent-type:text/html; charset=utf-8\n"));
     let signer = Signer {
         region: String::new(),
-        key: Mutex::new(None),
+        last: Mutex::new(None),
     };
-    signer.key("a-secret", "20261123");
+    signer.stamp(Utc::now(), "a-secret");
     assert!(!format!("{signer:?}").contains("a-secret"));
 }
 
@@ -115,17 +116,29 @@ fn the_checksum_is_taken_for_the_body() {
 }
 
 #[test]
-fn a_key_is_of_its_day_and_secret() {
+fn a_stamp_is_of_its_second_and_secret() {
     let signer = Signer {
         region: "us-east-1".to_owned(),
-        key: Mutex::new(None),
+        last: Mutex::new(None),
     };
-    let tag = |secret, day| hmac::sign(&signer.key(secret, day), b"").as_ref().to_vec();
-    let first = tag("a", "20261123");
-    assert_eq!(first, tag("a", "20261123"));
-    assert_ne!(first, tag("a", "20261124"));
-    assert_ne!(first, tag("b", "20261123"));
-    assert_eq!(first, tag("a", "20261123"));
+    let stamp = |secret, time: &str| {
+        let stamp = signer.stamp(time.parse().unwrap(), secret);
+        let tag = hmac::sign(&stamp.key, b"").as_ref().to_vec();
+        (stamp.time.clone(), stamp.scope.clone(), tag)
+    };
+    let first = stamp("a", "2026-11-23T23:59:58.1Z");
+    assert_eq!(first.0, "20261123T235958Z");
+    assert_eq!(first.1, "20261123/us-east-1/s3/aws4_request");
+    assert_eq!(first, stamp("a", "2026-11-23T23:59:58.9Z"));
+    let later = stamp("a", "2026-11-23T23:59:59Z");
+    assert_eq!(
+        (later.0.as_str(), &later.1, &later.2),
+        ("20261123T235959Z", &first.1, &first.2)
+    );
+    let next_day = stamp("a", "2026-11-24T00:00:00Z");
+    assert_eq!(next_day.1, "20261124/us-east-1/s3/aws4_request");
+    assert_ne!(next_day.2, first.2);
+    assert_ne!(stamp("b", "2026-11-24T00:00:00Z").2, next_day.2);
 }
 
 #[test]
