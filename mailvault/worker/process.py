@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -37,6 +38,10 @@ BODY_SHARE = 16
 UPLOAD_SHARE = 16
 """Parts of MIGRATION_MEMORY_LIMIT that bodies, and files on their way, may take: a sixteenth each.
 Most of the rest is Python, its libraries, and what PostgreSQL's answers take twice."""
+
+GARBAGE_THRESHOLD = 100_000
+"""Objects that are left over before Python looks for cycles among them. Emails leave hardly any,
+and to look as often as Python does by itself takes a twentieth of a worker's CPU time."""
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +138,8 @@ def run_worker(
             )  # fmt: skip
             heart = Heart(outbox, loop, stop, changed, parent=parent)
             heart.start()
+            gc.freeze()  # what is loaded by now stays
+            gc.set_threshold(GARBAGE_THRESHOLD)
             started = time.monotonic()
             try:
                 loop.run()
