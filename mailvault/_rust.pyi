@@ -6,13 +6,24 @@ from typing import TypeAlias, final
 
 from obstore.store import S3Store
 
-from mailvault.models import Part
+from mailvault.models import Encoding, Part
 from mailvault.store.object_headers import ObjectHeaders
 from mailvault.store.pace import Pace, Patience
 
 __version__: str
 
-_Stored: TypeAlias = tuple[str, int, bytes, str | None, bool, str | None, str | None]
+_Stored: TypeAlias = tuple[
+    str,
+    int,
+    bytes,
+    str | None,
+    bool,
+    str | None,
+    str | None,
+    Encoding | None,
+    int | None,
+    bytes | None,
+]
 """The fields of a `StoredObject`."""
 
 _Outcome: TypeAlias = tuple[int, _Stored | None, str, str]
@@ -50,7 +61,8 @@ class Uploader:
                 that of a connection: `patience` says what holds for a request.
             concurrency: Parts in flight at once, and requests (or `slices` of them, if that is
                 more): the ceiling of the window.
-            max_bytes: Bytes of files in memory at once; what is larger than that goes alone.
+            max_bytes: Bytes of files, and of what is compressed, in memory at once; what is
+                larger than that goes alone.
             part_size: Largest part, in bytes, that is sent in one request, and the size of the
                 slices of one that is not. S3 wants 5 MiB at least.
             slices: Slices of one part that are under way at once.
@@ -67,6 +79,8 @@ class Uploader:
 
     def submit(self, parts: Sequence[Part]) -> None:
         """Take parts over and return at once; their bytes are not copied.
+
+        Parts with an `encoding` are compressed on the threads that read and hash.
 
         Raises:
             RuntimeError: The uploader is closed.

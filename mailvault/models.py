@@ -5,12 +5,16 @@ They are made for every part of every email, and a tuple is made in a third of t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mailvault.errors import PartError
+
+
+Encoding: TypeAlias = Literal["gzip", "zstd"]
+"""How an object is compressed, as its Content-Encoding has it."""
 
 
 class SourceFile(NamedTuple):
@@ -36,6 +40,9 @@ class Part(NamedTuple):
         content_type: The media type, as the object's Content-Type.
         disposition: The object's Content-Disposition, or None to send none.
         metadata: The object's user metadata, as pairs of a name and a value in ASCII.
+        encoding: How to compress the bytes, as the object's Content-Encoding; None to send them
+            as they are. Small content that this would not make a twentieth smaller is not
+            compressed.
     """
 
     number: int
@@ -44,6 +51,7 @@ class Part(NamedTuple):
     content_type: str
     disposition: str | None = None
     metadata: Sequence[tuple[str, str]] = ()
+    encoding: Encoding | None = None
 
 
 class StoredObject(NamedTuple):
@@ -54,10 +62,15 @@ class StoredObject(NamedTuple):
         size: Bytes.
         sha256: Digest (32 bytes) over the bytes that were sent, computed while they streamed.
         etag: As the store gave it, without quotes; None if it gave none.
-        created: False where an object with the same bytes was there already.
+        created: False where an object with the same bytes was there already, compressed or not.
         checksum: Of an object that went there in slices: the SHA-256 of their SHA-256s and their
             number, as S3 shows it (`…=-3`); None where it is not known.
         version_id: The version that was made; None where the bucket keeps no versions.
+        encoding: The object's Content-Encoding, where it is compressed; `size` and `sha256` are
+            those of the compressed bytes. An object that was there already may have another than
+            was asked for, or none.
+        original_size: Bytes before they were compressed; None where they were not.
+        original_sha256: Their digest; None where they were not compressed.
     """
 
     key: str
@@ -67,6 +80,9 @@ class StoredObject(NamedTuple):
     created: bool
     checksum: str | None = None
     version_id: str | None = None
+    encoding: Encoding | None = None
+    original_size: int | None = None
+    original_sha256: bytes | None = None
 
 
 class Outcome(NamedTuple):

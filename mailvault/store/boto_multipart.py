@@ -8,6 +8,7 @@ at it and the completion is overwritten.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mailvault.store.boto_requests import Condition, Headers, Tags, Upload
     from mailvault.store.boto_target import Target
     from mailvault.store.content import Content
+    from mailvault.store.payload import Payload
 
 _MOST_SLICES = 9_000
 """S3 allows 10,000; a few are left for what a provider counts otherwise."""
@@ -34,8 +36,10 @@ def slice_size(part_size: int, size: int) -> int:
     return max(part_size, -(-size // _MOST_SLICES))
 
 
-def send(target: Target, key: str, content: Content, headers: Headers) -> Tags | None:
-    """Send all of `content`; return what the store calls it.
+def send(
+    target: Target, key: str, content: Content, headers: Headers
+) -> tuple[Payload, Tags] | None:
+    """Send all of `content`; return what was sent, and what the store calls it.
 
     None means that another writer was faster, or that the store does not know the upload (any
     more): what is at the key tells.
@@ -49,21 +53,24 @@ def send(target: Target, key: str, content: Content, headers: Headers) -> Tags |
         target.multiparts.discard(this)
 
 
-def _send(target: Target, key: str, content: Content, headers: Headers) -> Tags | None:
+def _send(
+    target: Target, key: str, content: Content, headers: Headers
+) -> tuple[Payload, Tags] | None:
     try:
         started = target.start_upload(key, headers)
     except FAILURES as error:
         raise classify("starting the upload of", key, error) from None
     upload = _Multipart(target, started)
     try:
-        upload.send_slices(content)
-        tags = upload.complete() if target.size(key) is None else None
+        payload = upload.send_slices(content)
+        tags = None if target.holds(key) else upload.complete()
     except BaseException:
         upload.abort()
         raise
     if tags is None:
         upload.abort()
-    return tags
+        return None
+    return payload, tags
 
 
 class _Multipart:
@@ -75,30 +82,36 @@ class _Multipart:
         self._pending: set[Future[None]] = set()
         self._parts: dict[int, CompletedPartTypeDef] = {}
 
-    def send_slices(self, content: Content) -> None:
+    def send_slices(self, content: Content) -> Payload:
         """Read and send everything, a few slices at a time and within the budget."""
         length = slice_size(self._target.part_size, content.size)
-        content.rewind()
-        for number, start in enumerate(range(0, content.size, length), 1):
+        content.rewind(content.encoding)
+        for number in itertools.count(1):
             self._target.check_wanted()
             if len(self._pending) >= self._target.slices:
                 self._wait_for_one()
-            self._send_slice(content, number, min(length, content.size - start))
+            if not self._send_slice(content, number, length):
+                break
         while self._pending:
             self._wait_for_one()
-        content.finish()
+        return content.finish()
 
-    def _send_slice(self, content: Content, number: int, length: int) -> None:
+    def _send_slice(self, content: Content, number: int, length: int) -> bool:
+        """Read a slice and have it sent; False where there is none left."""
         budget = self._target.budget
         held = budget.acquire(content.cost(length))
         try:
             data = content.next(length)
+            if not data:
+                budget.release(held)
+                return False
             future = self._target.senders.submit(self._put_slice, number, data)
         except BaseException:
             budget.release(held)
             raise
         future.add_done_callback(lambda _: budget.release(held))
         self._pending.add(future)
+        return True
 
     def _put_slice(self, number: int, data: bytes) -> None:
         digest = hashlib.sha256(data).digest()

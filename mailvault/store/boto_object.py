@@ -17,9 +17,10 @@ from mailvault.store.content import Content
 from mailvault.store.keys import BY_CONTENT, by_content, with_digest
 
 if TYPE_CHECKING:
-    from mailvault.models import Part
+    from mailvault.models import Encoding, Part
     from mailvault.store.boto_requests import Headers, Tags
-    from mailvault.store.boto_target import Target
+    from mailvault.store.boto_target import Holder, Target
+    from mailvault.store.payload import Payload
 
 _ATTEMPTS = 4
 """How often a key is tried where another writer is at it."""
@@ -35,7 +36,7 @@ def upload(target: Target, part: Part) -> StoredObject:
         GivenUpError: It is not wanted any more.
     """
     headers = headers_of(part)
-    with Content(part.content) as content:
+    with Content(part.content, part.encoding) as content:
         key = _valid(by_content(content.digest()) if part.key == BY_CONTENT else part.key)
         place = _place_whole if content.size <= target.part_size else _place_slices
         for _ in range(2):
@@ -55,11 +56,14 @@ class _Placing:
     content: Content
     headers: Headers
 
-    def stored(self, tags: Tags, *, created: bool) -> StoredObject:
-        size, digest = self.content.size, self.content.digest()
-        return StoredObject(
-            self.key, size, digest, tags.etag, created, tags.checksum, tags.version_id
-        )
+    def headers_with(self, encoding: Encoding | None) -> Headers:
+        return {**self.headers, "ContentEncoding": encoding} if encoding else self.headers
+
+    def stored(self, payload: Payload, tags: Tags, *, created: bool) -> StoredObject:
+        return StoredObject(key=self.key, created=created, **payload._asdict(), **tags._asdict())
+
+    def adopted(self, holder: Holder) -> StoredObject | None:
+        return holder.same and self.stored(holder.same, holder.tags, created=False)
 
     def contended(self) -> StoreFaultError:
         return StoreFaultError(f"{short(self.key)}: another writer is at this key")
@@ -69,21 +73,20 @@ def _place_whole(placing: _Placing) -> StoredObject | None:
     """Send one conditional PUT; None where other content holds the key."""
     target, key, content = placing.target, placing.key, placing.content
     with target.budget.held(content.cost(content.size)):
-        content.rewind()
-        body = content.next(content.size)
-        digest = content.finish()
+        body, payload = content.whole()
+        headers = placing.headers_with(payload.encoding)
         for attempt in range(_ATTEMPTS):
             target.pause(attempt)
             try:
-                answer = target.put(key, body, digest, placing.headers)
+                answer = target.put(key, body, payload.sha256, headers)
             except FAILURES as error:
                 if not isinstance(error, ClientError) or status(error) not in {409, 412}:
                     raise classify("storing", key, error) from None
             else:
-                return placing.stored(tags_of(answer), created=True)
-            holder = target.compare(key, content.size, digest)
+                return placing.stored(payload, tags_of(answer), created=True)
+            holder = target.compare(key, content.size, content.digest())
             if holder is not None:
-                return placing.stored(holder.tags, created=False) if holder.same else None
+                return placing.adopted(holder)
     raise placing.contended()
 
 
@@ -94,18 +97,17 @@ def _place_slices(placing: _Placing) -> StoredObject | None:
     byte and once more before that request.
     """
     target, key, content = placing.target, placing.key, placing.content
+    headers = placing.headers_with(content.encoding)
     for attempt in range(_ATTEMPTS):
         target.pause(attempt)
-        size = target.size(key)
-        if size is not None:
-            if size != content.size:
-                return None
-            holder = target.compare(key, size, content.digest())
+        if target.holds(key):
+            holder = target.compare(key, content.size, content.digest())
             if holder is not None:
-                return placing.stored(holder.tags, created=False) if holder.same else None
-        tags = send(target, key, content, placing.headers)
-        if tags is not None:
-            return placing.stored(tags, created=True)
+                return placing.adopted(holder)
+        sent = send(target, key, content, headers)
+        if sent is not None:
+            payload, tags = sent
+            return placing.stored(payload, tags, created=True)
     raise placing.contended()
 
 

@@ -25,6 +25,7 @@ class Headers(TypedDict):
     ContentType: str
     Metadata: dict[str, str]
     ContentDisposition: NotRequired[str]
+    ContentEncoding: NotRequired[str]
 
 
 class Condition(TypedDict, total=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,17 +11,17 @@ from botocore.exceptions import ClientError
 
 from mailvault.store.boto_errors import FAILURES, classify, status
 from mailvault.store.boto_requests import Destination, tags_of
+from mailvault.store.encoding import measure, parse
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from mailvault.store.boto_requests import Tags
     from mailvault.store.budget import ByteBudget
+    from mailvault.store.payload import Payload
 
 _BACKOFF = 0.1
 """Seconds before the second attempt; doubles each time."""
-
-_READ_BACK = 1024**2
 
 
 class GivenUpError(Exception):
@@ -31,9 +30,9 @@ class GivenUpError(Exception):
 
 @dataclass(frozen=True)
 class Holder:
-    """What holds a key: the same bytes or others."""
+    """What holds a key: the same bytes, compressed or not, or None for others."""
 
-    same: bool
+    same: Payload | None
     tags: Tags
 
 
@@ -67,30 +66,36 @@ class Target(Destination):
             self.given_up.wait(_BACKOFF * 2 ** (attempt - 1))
         self.check_wanted()
 
-    def size(self, key: str) -> int | None:
-        """Return the size of the object at a key; None where there is none."""
+    def holds(self, key: str) -> bool:
+        """Whether there is an object at a key."""
         try:
-            return self.client.head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+            self.client.head_object(Bucket=self.bucket, Key=key)
         except FAILURES as error:
             if isinstance(error, ClientError) and status(error) == 404:
-                return None
+                return False
             raise classify("looking at", key, error) from None
+        return True
 
     def compare(self, key: str, size: int, digest: bytes) -> Holder | None:
         """Compare the object at a key with what was to be stored; None where there is none.
 
-        Its bytes are read back and hashed: an etag or a size alone proves nothing.
+        Its bytes are read back and hashed: an etag or a size alone proves nothing. Compressed
+        ones are decompressed for that, since no two libraries make the same of one text.
+
+        Args:
+            key: The key.
+            size: Of what was to be stored, before it is compressed.
+            digest: Its SHA-256.
         """
         try:
             found = self.client.get_object(Bucket=self.bucket, Key=key)
+            encoding = parse(found.get("ContentEncoding"))
             with closing(found["Body"]) as body:
-                if found["ContentLength"] != size:
-                    return Holder(same=False, tags=tags_of(found))
-                hasher = hashlib.sha256()
-                for data in body.iter_chunks(_READ_BACK):
-                    hasher.update(data)
+                other = encoding is None and found["ContentLength"] != size
+                payload = None if other else measure(body, encoding, size)
         except FAILURES as error:
             if isinstance(error, ClientError) and status(error) == 404:
                 return None
             raise classify("reading back", key, error) from None
-        return Holder(same=hasher.digest() == digest, tags=tags_of(found))
+        same = payload is not None and payload.digest == digest
+        return Holder(payload if same else None, tags_of(found))

@@ -1,86 +1,100 @@
-//! The bytes of one part, wherever they are: read in order, and hashed on the way.
+//! The bytes of one part, wherever they are: read in order, off the threads that send them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
+use crate::encoding::Encoding;
 use crate::error::{PartError, Reason};
 use crate::file::SourceFile;
-use crate::part::Source;
+use crate::part::{Payload, Source};
+use crate::reader::{Place, Reader};
 
 /// Bytes in memory up to this many are hashed in place: a tenth of a millisecond, which is about
 /// what handing them to another thread costs under load.
 const HASHED_IN_PLACE: u64 = 32 * 1024;
 
-/// How much of a file is read at a time where it is only hashed.
-const HASHED_AT_A_TIME: u64 = 1024 * 1024;
-
 /// One part's bytes, open for reading.
 pub(crate) struct Content {
     reader: Arc<Mutex<Reader>>,
     size: u64,
-    in_memory: bool,
+    /// Whether the bytes that are sent are in memory already.
+    at_hand: bool,
+    encoding: Option<Encoding>,
     digest: Option<Digest>,
 }
 
 impl Content {
-    /// Opens the file, if it is one.
-    pub(crate) async fn open(source: Source) -> Result<Self, PartError> {
-        let reader = match source {
-            Source::Memory(bytes) => Reader::new(Place::Memory { bytes, read: 0 }),
+    /// Opens the file, if it is one. Its bytes are sent compressed where `encoding` says so.
+    pub(crate) async fn open(
+        source: Source,
+        encoding: Option<Encoding>,
+    ) -> Result<Self, PartError> {
+        let place = match source {
+            Source::Memory(bytes) => Place::Memory(bytes),
             Source::File { root, path } => {
-                let file = blocking(move || SourceFile::open(&root, &path)).await?;
-                Reader::new(Place::File(file))
+                Place::File(blocking(move || SourceFile::open(&root, &path)).await?)
             }
         };
+        let at_hand = matches!(place, Place::Memory(_)) && encoding.is_none();
+        let reader = Reader::new(place);
         Ok(Self {
             size: reader.size(),
-            in_memory: matches!(reader.place, Place::Memory { .. }),
+            at_hand,
             reader: Arc::new(Mutex::new(reader)),
+            encoding,
             digest: None,
         })
     }
 
-    /// Bytes in all.
+    /// Bytes in all, before they are compressed.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Bytes that reading `length` of them takes: none where they are in memory already.
-    pub(crate) fn cost(&self, length: u64) -> u64 {
-        if self.in_memory { 0 } else { length }
+    /// How the bytes of `rewind` and `next` are compressed.
+    pub(crate) fn encoding(&self) -> Option<Encoding> {
+        self.encoding
     }
 
-    /// Reads the next `length` bytes.
+    /// Bytes that `length` of what is sent take: none where they are in memory already.
+    pub(crate) fn cost(&self, length: u64) -> u64 {
+        if self.at_hand { 0 } else { length }
+    }
+
+    /// Goes back to the first byte.
+    pub(crate) async fn rewind(&self) -> Result<(), PartError> {
+        let encoding = self.encoding;
+        self.run(0, move |reader| reader.rewind(encoding)).await
+    }
+
+    /// Reads the next `length` bytes of what is sent; fewer only at the end.
     pub(crate) async fn next(&self, length: u64) -> Result<Bytes, PartError> {
         self.run(length, move |reader| reader.next(length)).await
     }
 
-    /// Checks that all was read as it was when it was opened, and returns the digest.
-    pub(crate) async fn finish(&mut self) -> Result<Digest, PartError> {
+    /// Checks that all was read as it was when it was opened, and says what was sent.
+    pub(crate) async fn finish(&mut self) -> Result<Payload, PartError> {
         let known = self.digest;
-        let digest = self.run(0, move |reader| reader.finish(known)).await?;
-        self.digest = Some(digest);
-        Ok(digest)
+        let payload = self.run(0, move |reader| reader.finish(known)).await?;
+        self.digest = Some(*payload.original_digest());
+        Ok(payload)
     }
 
-    /// Reads all bytes at once, from the first.
-    pub(crate) async fn whole(&mut self) -> Result<(Bytes, Digest), PartError> {
-        let (size, known) = (self.size, self.digest);
-        let (bytes, digest) = self
-            .run(size, move |reader| {
-                reader.rewind()?;
-                let bytes = reader.next(size)?;
-                Ok((bytes, reader.finish(known)?))
-            })
+    /// Reads all bytes at once, from the first; compressed only if that makes them smaller.
+    pub(crate) async fn whole(&mut self) -> Result<(Bytes, Payload), PartError> {
+        let (encoding, known) = (self.encoding, self.digest);
+        let (bytes, payload) = self
+            .run(self.size, move |reader| reader.whole(encoding, known))
             .await?;
-        self.digest = Some(digest);
-        Ok((bytes, digest))
+        self.digest = Some(*payload.original_digest());
+        Ok((bytes, payload))
     }
 
-    /// The digest alone: reads everything once, if that was not done before.
+    /// The digest alone, as it is before compression: reads everything once, if that was not done
+    /// before.
     pub(crate) async fn digest(&mut self) -> Result<Digest, PartError> {
         if let Some(digest) = self.digest {
             return Ok(digest);
@@ -88,11 +102,6 @@ impl Content {
         let digest = self.run(self.size, Reader::digest).await?;
         self.digest = Some(digest);
         Ok(digest)
-    }
-
-    /// Goes back to the first byte.
-    pub(crate) async fn rewind(&self) -> Result<(), PartError> {
-        self.run(0, Reader::rewind).await
     }
 
     /// Runs blocking work over `length` bytes where it holds nobody up.
@@ -103,7 +112,7 @@ impl Content {
     ) -> Result<T, PartError> {
         let reader = Arc::clone(&self.reader);
         let work = move || work(&mut reader.lock().unwrap_or_else(PoisonError::into_inner));
-        if self.in_memory && length <= HASHED_IN_PLACE {
+        if self.at_hand && length <= HASHED_IN_PLACE {
             work()
         } else {
             blocking(work).await
@@ -118,85 +127,10 @@ async fn blocking<T: Send + 'static>(
     spawn_blocking(work).await.unwrap_or_else(stopped)
 }
 
-enum Place {
-    Memory { bytes: Bytes, read: u64 },
-    File(SourceFile),
-}
-
-/// Reads in order and hashes what it reads; its calls block.
-struct Reader {
-    place: Place,
-    hasher: Hasher,
-}
-
-impl Reader {
-    fn new(place: Place) -> Self {
-        Self {
-            place,
-            hasher: Hasher::new(),
-        }
-    }
-
-    fn size(&self) -> u64 {
-        match &self.place {
-            Place::Memory { bytes, .. } => bytes.len() as u64,
-            Place::File(file) => file.size(),
-        }
-    }
-
-    fn next(&mut self, length: u64) -> Result<Bytes, PartError> {
-        let slice = match &mut self.place {
-            Place::Memory { bytes, read } => {
-                let start = to_usize(*read)?;
-                *read += length;
-                bytes.slice(start..start + to_usize(length)?)
-            }
-            Place::File(file) => file.read(to_usize(length)?)?,
-        };
-        self.hasher.update(&slice);
-        Ok(slice)
-    }
-
-    fn finish(&mut self, known: Option<Digest>) -> Result<Digest, PartError> {
-        let digest = std::mem::replace(&mut self.hasher, Hasher::new()).finish();
-        if let Place::File(file) = &self.place {
-            file.check_unchanged()?;
-            if known.is_some_and(|known| known != digest) {
-                return Err(file.changed());
-            }
-        }
-        Ok(digest)
-    }
-
-    fn rewind(&mut self) -> Result<(), PartError> {
-        self.hasher = Hasher::new();
-        match &mut self.place {
-            Place::Memory { read, .. } => *read = 0,
-            Place::File(file) => file.rewind()?,
-        }
-        Ok(())
-    }
-
-    fn digest(&mut self) -> Result<Digest, PartError> {
-        self.rewind()?;
-        let mut left = self.size();
-        while left > 0 {
-            let length = left.min(HASHED_AT_A_TIME);
-            self.next(length)?;
-            left -= length;
-        }
-        self.finish(None)
-    }
-}
-
-fn to_usize(length: u64) -> Result<usize, PartError> {
-    usize::try_from(length)
-        .map_err(|_| PartError::new(Reason::FileRefused, "larger than the address space"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::tests::encoded;
 
     async fn sources() -> (tempfile::TempDir, [Content; 2]) {
         let root = tempfile::TempDir::new().unwrap();
@@ -207,8 +141,8 @@ mod tests {
         };
         let memory = Source::Memory(Bytes::from_static(b"abcdef"));
         let contents = [
-            Content::open(file).await.unwrap(),
-            Content::open(memory).await.unwrap(),
+            Content::open(file, None).await.unwrap(),
+            Content::open(memory, None).await.unwrap(),
         ];
         (root, contents)
     }
@@ -221,12 +155,10 @@ mod tests {
             content.rewind().await.unwrap();
             assert_eq!(content.next(4).await.unwrap(), "abcd");
             assert_eq!(content.next(2).await.unwrap(), "ef");
-            assert_eq!(content.finish().await.unwrap(), Digest::of(b"abcdef"));
-            let (bytes, digest) = content.whole().await.unwrap();
-            assert_eq!(
-                (bytes.as_ref(), digest),
-                (&b"abcdef"[..], Digest::of(b"abcdef"))
-            );
+            let expected = Payload::plain(6, Digest::of(b"abcdef"));
+            assert_eq!(content.finish().await.unwrap(), expected);
+            let (bytes, payload) = content.whole().await.unwrap();
+            assert_eq!((bytes.as_ref(), payload), (&b"abcdef"[..], expected));
         }
     }
 
@@ -245,5 +177,31 @@ mod tests {
             content.finish().await.unwrap_err().reason(),
             Reason::FileChanged
         );
+    }
+
+    #[tokio::test]
+    async fn compressed_slices_are_the_compressed_whole() {
+        let text: &'static [u8] = b"again and again";
+        for encoding in [Encoding::Gzip, Encoding::Zstd] {
+            let source = Source::Memory(Bytes::from_static(text));
+            let mut content = Content::open(source, Some(encoding)).await.unwrap();
+            let whole = encoded(encoding, text);
+            for _ in 0..2 {
+                content.rewind().await.unwrap();
+                let mut found = Vec::new();
+                while let bytes = content.next(4).await.unwrap()
+                    && !bytes.is_empty()
+                {
+                    assert!(bytes.len() == 4 || found.len() + bytes.len() == whole.len());
+                    found.extend(bytes);
+                }
+                assert_eq!(found, whole);
+                let payload = content.finish().await.unwrap();
+                assert_eq!(payload.digest, Digest::of(&whole));
+                assert_eq!(payload.original_digest(), &Digest::of(text));
+            }
+            // It would be larger than it is.
+            assert_eq!(content.whole().await.unwrap().0, text);
+        }
     }
 }

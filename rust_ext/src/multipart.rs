@@ -17,7 +17,7 @@ use crate::classify::classify;
 use crate::content::Content;
 use crate::digest::{Digest, Hasher};
 use crate::error::{PartError, Reason};
-use crate::part::Tags;
+use crate::part::{Payload, Tags};
 use crate::upload::Target;
 
 /// S3 allows 10,000 slices; a few are left for what a provider counts otherwise.
@@ -85,22 +85,16 @@ impl Multipart {
         &mut self,
         target: &Target,
         content: &mut Content,
-    ) -> Result<Digest, PartError> {
+    ) -> Result<Payload, PartError> {
         let length = slice_size(target.part_size, content.size());
-        let mut left = content.size();
         content.rewind().await?;
         for place in 0.. {
-            if left == 0 {
-                break;
-            }
             if self.slices.len() >= target.slices {
                 self.wait_for_one().await?;
             }
-            let next = length.min(left);
-            let held = target.budget.hold(content.cost(next)).await?;
-            let bytes = content.next(next).await?;
-            left -= next;
-            let Some(upload) = &mut self.upload else {
+            let held = target.budget.hold(content.cost(length)).await?;
+            let bytes = content.next(length).await?;
+            let Some(upload) = self.upload.as_mut().filter(|_| !bytes.is_empty()) else {
                 break;
             };
             let sending = upload.put_part(bytes.clone().into());

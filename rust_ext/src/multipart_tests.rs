@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::error::{PartError, Reason};
 use crate::mock_server::{MockServer, Request, Step, empty, failure, object};
-use crate::part::{Stored, Tags};
+use crate::part::{Payload, Stored, Tags};
 use crate::upload_tests::{PART_SIZE, part, session, upload};
 
 /// Two slices and a half.
@@ -56,8 +56,7 @@ async fn slices_are_equal_but_for_the_last() {
     let (server, result) = run(as_usual).await;
     let stored = Stored {
         key: "a/name.ext".to_owned(),
-        size: 2500,
-        digest: Digest::of(&BYTES),
+        payload: Payload::plain(2500, Digest::of(&BYTES)),
         tags: Tags {
             etag: Some("tag-3".to_owned()),
             version: None,
@@ -251,7 +250,7 @@ async fn giving_up_aborts_and_reports_nothing() {
     assert!(
         outcomes
             .iter()
-            .all(|outcome| outcome.result.as_ref().unwrap().size == 5)
+            .all(|outcome| outcome.result.as_ref().unwrap().payload.size == 5)
     );
     assert_eq!(server.calls().last().map(String::as_str), Some(ABORT));
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use object_store::{Attribute, Attributes, ObjectMeta, PutResult};
 
 use crate::digest::Digest;
+use crate::encoding::Encoding;
 use crate::error::{PartError, Reason, name};
 
 /// One body or attachment, to be stored under `key`.
@@ -20,6 +21,8 @@ pub(crate) struct Part {
     pub(crate) disposition: Option<String>,
     /// The object's user metadata.
     pub(crate) metadata: Vec<(String, String)>,
+    /// How the bytes are to be compressed.
+    pub(crate) encoding: Option<Encoding>,
 }
 
 impl Part {
@@ -64,14 +67,52 @@ pub(crate) enum Source {
 pub(crate) struct Stored {
     /// The object's key.
     pub(crate) key: String,
-    /// Bytes.
-    pub(crate) size: u64,
-    /// Over the bytes that were sent.
-    pub(crate) digest: Digest,
+    /// Its bytes.
+    pub(crate) payload: Payload,
     /// What the store calls it.
     pub(crate) tags: Tags,
-    /// False where the same bytes were there already.
+    /// False where it was there already, compressed in whatever way.
     pub(crate) created: bool,
+}
+
+/// The bytes of an object, as they were sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Payload {
+    pub(crate) size: u64,
+    pub(crate) digest: Digest,
+    /// What they stand for, where they are compressed.
+    pub(crate) original: Option<Original>,
+}
+
+/// Bytes before they were compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Original {
+    pub(crate) encoding: Encoding,
+    pub(crate) size: u64,
+    pub(crate) digest: Digest,
+}
+
+impl Payload {
+    /// Bytes that are sent as they are.
+    pub(crate) fn plain(size: u64, digest: Digest) -> Self {
+        Self {
+            size,
+            digest,
+            original: None,
+        }
+    }
+
+    /// The digest of what they stand for.
+    pub(crate) fn original_digest(&self) -> &Digest {
+        self.original
+            .as_ref()
+            .map_or(&self.digest, |original| &original.digest)
+    }
+
+    /// The object's Content-Encoding.
+    pub(crate) fn encoding(&self) -> Option<Encoding> {
+        self.original.map(|original| original.encoding)
+    }
 }
 
 /// What a store calls an object that it holds.

@@ -11,6 +11,8 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::client;
+use crate::digest::Digest;
+use crate::encoding::Encoding;
 use crate::error::Reason;
 use crate::headers::ObjectHeaders;
 use crate::pace::Pacer;
@@ -31,6 +33,7 @@ pub(crate) struct PyPart {
     content_type: String,
     disposition: Option<String>,
     metadata: Vec<(String, String)>,
+    encoding: Option<String>,
 }
 
 #[derive(FromPyObject)]
@@ -55,11 +58,12 @@ impl From<PyPart> for Part {
             content_type: part.content_type,
             disposition: part.disposition,
             metadata: part.metadata,
+            encoding: part.encoding.as_deref().and_then(Encoding::parse),
         }
     }
 }
 
-/// Key, size, digest, etag, created, checksum, version.
+/// Key, size, digest, etag, created, checksum, version; encoding, and size and digest before it.
 type PyStored = (
     String,
     u64,
@@ -68,6 +72,9 @@ type PyStored = (
     bool,
     Option<String>,
     Option<String>,
+    Option<&'static str>,
+    Option<u64>,
+    Option<Py<PyBytes>>,
 );
 
 /// Number, what is stored, or the reason and the message.
@@ -76,15 +83,19 @@ type PyOutcome = (i64, Option<PyStored>, &'static str, String);
 fn to_python(py: Python<'_>, outcome: Outcome) -> PyOutcome {
     match outcome.result {
         Ok(stored) => {
-            let digest = PyBytes::new(py, stored.digest.as_bytes()).unbind();
+            let bytes = |digest: Digest| PyBytes::new(py, digest.as_bytes()).unbind();
+            let (payload, original) = (stored.payload, stored.payload.original);
             let stored = (
                 stored.key,
-                stored.size,
-                digest,
+                payload.size,
+                bytes(payload.digest),
                 stored.tags.etag,
                 stored.created,
                 stored.tags.checksum,
                 stored.tags.version,
+                original.map(|original| original.encoding.word()),
+                original.map(|original| original.size),
+                original.map(|original| bytes(original.digest)),
             );
             (outcome.number, Some(stored), "", String::new())
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::path::Path;
-use object_store::{Attributes, Error, ObjectStore, PutMode, PutOptions, PutPayload};
+use object_store::{Attribute, Attributes, Error, ObjectStore, PutMode, PutOptions, PutPayload};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
@@ -13,11 +13,12 @@ use crate::checksum::knowing;
 use crate::classify::classify;
 use crate::content::Content;
 use crate::digest::Digest;
+use crate::encoding::Encoding;
 use crate::error::{PartError, Reason, name};
 use crate::existing::{Holder, compare, describe};
 use crate::key;
 use crate::multipart::Multipart;
-use crate::part::{Part, Stored, Tags};
+use crate::part::{Part, Payload, Stored, Tags};
 
 /// How often a key is tried where another writer is at it.
 const ATTEMPTS: u32 = 4;
@@ -52,7 +53,7 @@ impl Target {
     /// Stores one part, under its key or the key with the digest in it.
     pub(crate) async fn upload(&self, part: Part) -> Result<Stored, PartError> {
         let attributes = part.attributes()?;
-        let mut content = Content::open(part.source).await?;
+        let mut content = Content::open(part.source, part.encoding).await?;
         let mut path = if part.key == key::BY_CONTENT {
             key::parse(&key::by_content(&content.digest().await?))?
         } else {
@@ -87,23 +88,24 @@ impl Target {
         content: &mut Content,
         attributes: &Attributes,
     ) -> Result<Placed, PartError> {
-        let size = content.size();
-        let _held = self.budget.hold(content.cost(size)).await?;
-        let (bytes, digest) = content.whole().await?;
+        let _held = self.budget.hold(content.cost(content.size())).await?;
+        let (bytes, payload) = content.whole().await?;
+        let digest = payload.original_digest();
         for attempt in 0..ATTEMPTS {
             pause(attempt).await;
             let options = PutOptions {
                 mode: PutMode::Create,
-                attributes: attributes.clone(),
+                attributes: with_encoding(attributes, payload.encoding()),
                 ..PutOptions::default()
             };
-            let payload = PutPayload::from(bytes.clone());
-            let put = self.store.put_opts(path, payload, options);
-            match knowing(&bytes, digest, put).await {
-                Ok(put) => return Ok(placed(path, size, digest, put.into(), true)),
+            let put = self
+                .store
+                .put_opts(path, PutPayload::from(bytes.clone()), options);
+            match knowing(&bytes, payload.digest, put).await {
+                Ok(put) => return Ok(placed(path, payload, put.into(), true)),
                 Err(Error::AlreadyExists { .. }) => {
-                    match self.compare(path, size, &digest).await? {
-                        Holder::Same(tags) => return Ok(placed(path, size, digest, tags, false)),
+                    match self.compare(path, content.size(), digest).await? {
+                        Holder::Same(there, tags) => return Ok(placed(path, there, tags, false)),
                         Holder::Other => return Ok(Placed::Taken),
                         Holder::Nobody => {} // another writer's request is under way
                     }
@@ -122,27 +124,24 @@ impl Target {
         content: &mut Content,
         attributes: &Attributes,
     ) -> Result<Placed, PartError> {
-        let size = content.size();
+        let attributes = with_encoding(attributes, content.encoding());
         for attempt in 0..ATTEMPTS {
             pause(attempt).await;
-            if let Some(found) = describe(&*self.store, path).await? {
-                if found.size != size {
-                    return Ok(Placed::Taken);
-                }
+            if describe(&*self.store, path).await?.is_some() {
                 let digest = content.digest().await?;
-                match self.compare(path, size, &digest).await? {
-                    Holder::Same(tags) => return Ok(placed(path, size, digest, tags, false)),
+                match self.compare(path, content.size(), &digest).await? {
+                    Holder::Same(there, tags) => return Ok(placed(path, there, tags, false)),
                     Holder::Other => return Ok(Placed::Taken),
                     Holder::Nobody => {}
                 }
             }
             let mut multipart = Multipart::start(self, path, attributes.clone()).await?;
-            let digest = multipart.send(self, content).await?;
+            let payload = multipart.send(self, content).await?;
             if describe(&*self.store, path).await?.is_some() {
                 continue; // another writer was faster
             }
             match multipart.complete().await {
-                Ok(tags) => return Ok(placed(path, size, digest, tags, true)),
+                Ok(tags) => return Ok(placed(path, payload, tags, true)),
                 // Another writer was faster after all; or, asked again after its answer was lost,
                 // the completion finds no upload, or the object that it made itself.
                 Err(
@@ -157,11 +156,18 @@ impl Target {
     }
 }
 
-fn placed(path: &Path, size: u64, digest: Digest, tags: Tags, created: bool) -> Placed {
+fn with_encoding(attributes: &Attributes, encoding: Option<Encoding>) -> Attributes {
+    let mut attributes = attributes.clone();
+    if let Some(encoding) = encoding {
+        attributes.insert(Attribute::ContentEncoding, encoding.word().into());
+    }
+    attributes
+}
+
+fn placed(path: &Path, payload: Payload, tags: Tags, created: bool) -> Placed {
     Placed::Stored(Stored {
         key: path.to_string(),
-        size,
-        digest,
+        payload,
         tags,
         created,
     })

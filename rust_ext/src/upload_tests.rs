@@ -10,11 +10,13 @@ use object_store::aws::{AmazonS3Builder, Checksum};
 
 use crate::client;
 use crate::digest::Digest;
+use crate::encoding::Encoding;
+use crate::encoding::tests::encoded;
 use crate::error::{PartError, Reason};
 use crate::headers::ObjectHeaders;
 use crate::mock_server::{MockServer, Request, Step, empty, failure, object, object_headers};
 use crate::pace::Pacer;
-use crate::part::{Part, Source, Stored, Tags};
+use crate::part::{Original, Part, Payload, Source, Stored, Tags};
 use crate::patience::Patience;
 use crate::patience::tests::PATIENCE;
 use crate::session::{Limits, Session};
@@ -73,6 +75,7 @@ pub(crate) fn part(bytes: &'static [u8]) -> Part {
         content_type: "text/plain".to_owned(),
         disposition: None,
         metadata: vec![("mailvault-email".to_owned(), "1".to_owned())],
+        encoding: None,
     }
 }
 
@@ -103,9 +106,13 @@ fn in_turn(mut steps: Vec<Step>) -> impl FnMut(&Request) -> Step {
     }
 }
 
-async fn whole(steps: Vec<Step>) -> (MockServer, Result<Stored, PartError>) {
-    let server = MockServer::start(in_turn(steps)).await;
-    let result = upload(server.address(), part(b"abc")).await;
+async fn whole(answers: Vec<Step>) -> (MockServer, Result<Stored, PartError>) {
+    steps(answers, part(b"abc")).await
+}
+
+async fn steps(answers: Vec<Step>, part: Part) -> (MockServer, Result<Stored, PartError>) {
+    let server = MockServer::start(in_turn(answers)).await;
+    let result = upload(server.address(), part).await;
     (server, result)
 }
 
@@ -114,8 +121,7 @@ async fn a_small_part_is_one_conditional_put() {
     let (server, result) = whole(vec![empty(200)]).await;
     let stored = Stored {
         key: "a/name.ext".to_owned(),
-        size: 3,
-        digest: Digest::of(b"abc"),
+        payload: Payload::plain(3, Digest::of(b"abc")),
         tags: Tags {
             etag: Some("tag".to_owned()),
             ..Tags::default()
@@ -308,4 +314,62 @@ async fn a_header_that_is_not_one_line_is_refused() {
         assert_eq!(error.reason(), Reason::StoreRefused);
     }
     assert!(server.calls().is_empty());
+}
+
+static TEXT: [u8; 900] = [b'x'; 900];
+
+fn compressed(encoding: Encoding) -> Part {
+    Part {
+        encoding: Some(encoding),
+        ..part(&TEXT)
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_part_says_so() {
+    for encoding in [Encoding::Gzip, Encoding::Zstd] {
+        let server = MockServer::start(|_| empty(200)).await;
+        let stored = upload(server.address(), compressed(encoding)).await;
+        let payload = stored.unwrap().payload;
+        let sent = encoded(encoding, &TEXT);
+        let expected = Payload {
+            size: sent.len() as u64,
+            digest: Digest::of(&sent),
+            original: Some(Original {
+                encoding,
+                size: 900,
+                digest: Digest::of(&TEXT),
+            }),
+        };
+        assert_eq!(payload, expected);
+        let headers = server.requests().remove(0).headers;
+        let header = format!("content-encoding: {}", encoding.word());
+        assert!(headers.contains(&header), "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_is_decompressed_and_compared() {
+    for encoding in [Encoding::Gzip, Encoding::Zstd] {
+        let bytes = encoded(encoding, &TEXT);
+        let mut headers = object_headers();
+        headers.push(("content-encoding", encoding.word().to_owned()));
+        for wanted in [
+            part(&TEXT),
+            compressed(Encoding::Gzip),
+            compressed(Encoding::Zstd),
+        ] {
+            let there = Step::Answer(200, headers.clone(), bytes.clone());
+            let (_server, result) = steps(vec![empty(412), there], wanted).await;
+            let stored = result.unwrap();
+            assert!(!stored.created);
+            assert_eq!(stored.payload.encoding(), Some(encoding));
+            assert_eq!(stored.payload.digest, Digest::of(&bytes));
+        }
+        let damaged = Step::Answer(200, headers, bytes[..bytes.len() - 1].to_vec());
+        let wanted = compressed(encoding);
+        let (_server, result) = steps(vec![empty(412), damaged, empty(200)], wanted).await;
+        let key = format!("a/name.{}.ext", Digest::of(&TEXT).short());
+        assert_eq!(result.unwrap().key, key);
+    }
 }

@@ -304,20 +304,15 @@ BUGS = (
     Bug(
         "a 412 of the store is taken for success",
         "mailvault/store/boto_object.py",
-        "            holder = target.compare(key, content.size, digest)\n"
-        "            if holder is not None:\n"
-        "                return placing.stored(holder.tags, created=False) "
-        "if holder.same else None\n",
-        "            holder = target.compare(key, content.size, digest)\n"
-        "            if holder is not None:\n"
-        "                return placing.stored(holder.tags, created=False)\n",
+        "        return holder.same and self.stored(holder.same, ",
+        "        return self.stored(holder.same or self.content.whole()[1], ",
         OTHER_CONTENT,
     ),
     Bug(
         "what holds the key is compared by size alone",
         "mailvault/store/boto_target.py",
-        "same=hasher.digest() == digest",
-        "same=True",
+        "same = payload is not None and payload.digest == digest",
+        "same = payload is not None",
         OTHER_CONTENT,
     ),
 )
