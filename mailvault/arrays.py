@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def numbers(values: Iterable[object]) -> str:
-    """Write numbers or UUIDs, which need no quotes."""
-    return f"{{{','.join(map(str, values))}}}"
+    """Write numbers or UUIDs, which need no quotes; None is NULL."""
+    return f"{{{','.join(map(str, values))}}}".replace("None", "NULL")
 
 
 def texts(values: Iterable[str | None]) -> str:

@@ -43,6 +43,9 @@ def stored(lease: Lease, content: bytes = b"x") -> StoredPart:
         created=True,
         checksum="checksum-2",
         version_id="version",
+        encoding="gzip",
+        original_size=7,
+        original_sha256=hashlib.sha256(b"the original").digest(),
     )
     return StoredPart("body", lease.email_key, "text/html", found)
 

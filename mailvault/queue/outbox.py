@@ -161,11 +161,14 @@ class Outbox:
             part_keys=texts(part.part_key for _, part in parts),
             object_keys=texts(part.stored.key for _, part in parts),
             sizes=numbers(part.stored.size for _, part in parts),
-            sha256s=texts(f"\\x{part.stored.sha256.hex()}" for _, part in parts),
+            sha256s=texts(_bytea(part.stored.sha256) for _, part in parts),
             etags=texts(part.stored.etag for _, part in parts),
             content_types=texts(part.content_type for _, part in parts),
             checksums=texts(part.stored.checksum for _, part in parts),
             version_ids=texts(part.stored.version_id for _, part in parts),
+            content_encodings=texts(part.stored.encoding for _, part in parts),
+            original_sizes=numbers(part.stored.original_size for _, part in parts),
+            original_sha256s=texts(_bytea(part.stored.original_sha256) for _, part in parts),
         )
 
     def nack(self, failed: Sequence[tuple[Lease, Failure]]) -> set[int]:
@@ -257,3 +260,7 @@ class Outbox:
                 connection.execute(query("queue", "unlisten"))
                 return
         stop.wait(min(timeout, MOMENT))
+
+
+def _bytea(value: bytes | None) -> str | None:
+    return None if value is None else f"\\x{value.hex()}"

@@ -20,7 +20,8 @@ select mailvault.ack(
     %(jobs)s::bigint[], %(tokens)s::uuid[],
     %(part_leases)s::integer[], %(kinds)s::text[], %(part_keys)s::text[],
     %(object_keys)s::text[], %(sizes)s::bigint[], %(sha256s)s::bytea[], %(etags)s::text[],
-    %(content_types)s::text[], %(checksums)s::text[], %(version_ids)s::text[]
+    %(content_types)s::text[], %(checksums)s::text[], %(version_ids)s::text[],
+    %(content_encodings)s::text[], %(original_sizes)s::bigint[], %(original_sha256s)s::bytea[]
 )::text;
 
 -- name: nack

@@ -104,7 +104,10 @@ create function mailvault.ack(
     p_etags text[],
     p_content_types text[],
     p_checksums text[],
-    p_version_ids text[]
+    p_version_ids text[],
+    p_content_encodings text[],
+    p_original_sizes bigint[],
+    p_original_sha256s bytea[]
 )
 returns bigint[]
 language plpgsql
@@ -141,13 +144,20 @@ begin
         end loop;
 
         insert into mailvault.object as o
-        (key, size, sha256, etag, content_type, checksum, version_id)
+        (
+            key, size, sha256, etag, content_type, checksum, version_id,
+            content_encoding, original_size, original_sha256
+        )
         select distinct on (p.object_key)
-            p.object_key, p.size, p.sha256, p.etag, p.content_type, p.checksum, p.version_id
+            p.object_key, p.size, p.sha256, p.etag, p.content_type, p.checksum, p.version_id,
+            p.content_encoding, p.original_size, p.original_sha256
         from unnest(
             p_part_leases, p_object_keys, p_sizes, p_sha256s, p_etags, p_content_types,
-            p_checksums, p_version_ids
-        ) as p (lease, object_key, size, sha256, etag, content_type, checksum, version_id)
+            p_checksums, p_version_ids, p_content_encodings, p_original_sizes, p_original_sha256s
+        ) as p (
+            lease, object_key, size, sha256, etag, content_type, checksum, version_id,
+            content_encoding, original_size, original_sha256
+        )
         where v_batch_at[p.lease] is not null
         order by p.object_key
         on conflict (key) do nothing;

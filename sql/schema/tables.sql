@@ -191,7 +191,11 @@ create table mailvault.object (
     content_type text not null,
     stored_at timestamptz not null default now(),
     checksum text,
-    version_id text
+    version_id text,
+    content_encoding text,
+    original_size bigint check (original_size >= 0),
+    original_sha256 bytea check (octet_length(original_sha256) = 32),
+    check (num_nulls(content_encoding, original_size, original_sha256) in (0, 3))
 );
 
 comment on table mailvault.object is 'The ledger: one row per object in the store.';
@@ -204,6 +208,10 @@ comment on column mailvault.object.stored_at is 'When it was recorded.';
 comment on column mailvault.object.checksum is
 'Of an object in slices: the SHA-256 of their SHA-256s and their number, as S3 shows it.';
 comment on column mailvault.object.version_id is 'The version that was made, where there are any.';
+comment on column mailvault.object.content_encoding is
+'gzip or zstd, where the object is compressed; its size and digest are those of what was sent.';
+comment on column mailvault.object.original_size is 'Bytes, before they were compressed.';
+comment on column mailvault.object.original_sha256 is 'Their digest.';
 
 -- No foreign keys: one function writes it, and the object in the same statement or before.
 create table mailvault.part (
@@ -245,7 +253,7 @@ comment on column mailvault.tally.processed is 'Emails stored.';
 comment on column mailvault.tally.dead is 'Emails that are dead letters now.';
 comment on column mailvault.tally.delayed is 'Emails that wait for another attempt now.';
 comment on column mailvault.tally.parts is 'Bodies and attachments stored.';
-comment on column mailvault.tally.bytes is 'Bytes stored.';
+comment on column mailvault.tally.bytes is 'Bytes stored, as they were sent.';
 comment on column mailvault.tally.changed_at is 'Last change.';
 comment on column mailvault.tally.dispatched is 'Emails that the application dispatched itself.';
 comment on column mailvault.tally.cancelled is 'Jobs that were taken back from the queue.';

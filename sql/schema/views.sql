@@ -202,7 +202,10 @@ select
     p.job_id as job,
     o.etag,
     o.checksum,
-    o.version_id
+    o.version_id,
+    o.content_encoding,
+    o.original_size,
+    encode(o.original_sha256, 'hex') as original_sha256
 from mailvault.part as p
 inner join mailvault.job as j on p.job_id = j.id
 inner join mailvault.object as o on p.object_key = o.key;

@@ -30,3 +30,4 @@ def test_what_is_written_is_what_postgresql_reads(application: Application) -> N
         assert parse_numbers(numbers(figures)) == set(figures)
 
     check()
+    assert application.one("select %s::bigint[]", numbers([None, 1])) == [None, 1]

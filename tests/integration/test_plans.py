@@ -130,7 +130,8 @@ select mailvault.ack(
     array_agg(c.job_id), array_agg(c.token), array_agg(c.place::integer),
     array_agg('body'::text), array_agg(c.email_key), array_agg('emails/' || c.email_key),
     array_agg(1::bigint), array_agg(sha256('x')), array_agg('etag'::text),
-    array_agg('text/html'::text), array_agg(null::text), array_agg(null::text)
+    array_agg('text/html'::text), array_agg(null::text), array_agg(null::text),
+    array_agg('zstd'::text), array_agg(7::bigint), array_agg(sha256('a text'))
 )
 from
     mailvault.claim(1, 64, '1 minute')

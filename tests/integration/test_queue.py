@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -53,6 +54,9 @@ def test_an_ack_records_everything_at_once(application: Application, pool: Pool)
     assert application.all(
         "select kind, part, key, size, etag, checksum, version_id from mailvault.objects"
     ) == [("body", str(email), f"emails/{email}", 1, "etag", "checksum-2", "version")]
+    assert application.all(
+        "select content_encoding, original_size, original_sha256 from mailvault.objects"
+    ) == [("gzip", 7, hashlib.sha256(b"the original").hexdigest())]
     assert application.one("select state from mailvault.progress") == "finished"
     application.reconcile()
 

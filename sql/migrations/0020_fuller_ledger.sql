@@ -1,11 +1,23 @@
--- The ledger says which version of an object is the mail, and what S3 shows as the checksum of one
--- that went there in slices. And what slows a worker, like what holds it, has a beginning.
+-- The ledger says which version of an object is the mail, what S3 shows as the checksum of one that
+-- went there in slices, and what was compressed. And what slows a worker, like what holds it, has a
+-- beginning.
 
 alter table mailvault.object add column checksum text;
 alter table mailvault.object add column version_id text;
+alter table mailvault.object add column content_encoding text;
+alter table mailvault.object add column original_size bigint check (original_size >= 0);
+alter table mailvault.object
+add column original_sha256 bytea check (octet_length(original_sha256) = 32);
+alter table mailvault.object add constraint object_check
+check (num_nulls(content_encoding, original_size, original_sha256) in (0, 3));
 comment on column mailvault.object.checksum is
 'Of an object in slices: the SHA-256 of their SHA-256s and their number, as S3 shows it.';
 comment on column mailvault.object.version_id is 'The version that was made, where there are any.';
+comment on column mailvault.object.content_encoding is
+'gzip or zstd, where the object is compressed; its size and digest are those of what was sent.';
+comment on column mailvault.object.original_size is 'Bytes, before they were compressed.';
+comment on column mailvault.object.original_sha256 is 'Their digest.';
+comment on column mailvault.tally.bytes is 'Bytes stored, as they were sent.';
 
 create or replace view mailvault.objects as
 select
@@ -20,7 +32,10 @@ select
     p.job_id as job,
     o.etag,
     o.checksum,
-    o.version_id
+    o.version_id,
+    o.content_encoding,
+    o.original_size,
+    encode(o.original_sha256, 'hex') as original_sha256
 from mailvault.part as p
 inner join mailvault.job as j on p.job_id = j.id
 inner join mailvault.object as o on p.object_key = o.key;
@@ -114,7 +129,10 @@ create function mailvault.ack(
     p_etags text[],
     p_content_types text[],
     p_checksums text[],
-    p_version_ids text[]
+    p_version_ids text[],
+    p_content_encodings text[],
+    p_original_sizes bigint[],
+    p_original_sha256s bytea[]
 )
 returns bigint[]
 language plpgsql
@@ -151,13 +169,20 @@ begin
         end loop;
 
         insert into mailvault.object as o
-        (key, size, sha256, etag, content_type, checksum, version_id)
+        (
+            key, size, sha256, etag, content_type, checksum, version_id,
+            content_encoding, original_size, original_sha256
+        )
         select distinct on (p.object_key)
-            p.object_key, p.size, p.sha256, p.etag, p.content_type, p.checksum, p.version_id
+            p.object_key, p.size, p.sha256, p.etag, p.content_type, p.checksum, p.version_id,
+            p.content_encoding, p.original_size, p.original_sha256
         from unnest(
             p_part_leases, p_object_keys, p_sizes, p_sha256s, p_etags, p_content_types,
-            p_checksums, p_version_ids
-        ) as p (lease, object_key, size, sha256, etag, content_type, checksum, version_id)
+            p_checksums, p_version_ids, p_content_encodings, p_original_sizes, p_original_sha256s
+        ) as p (
+            lease, object_key, size, sha256, etag, content_type, checksum, version_id,
+            content_encoding, original_size, original_sha256
+        )
         where v_batch_at[p.lease] is not null
         order by p.object_key
         on conflict (key) do nothing;
