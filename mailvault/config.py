@@ -25,6 +25,8 @@ Provider = Literal[
     "auto", "aws", "minio", "ceph", "garage", "seaweedfs", "r2", "b2", "wasabi", "gcs", "generic"
 ]
 
+Compression = Literal["none", "gzip", "zstd"]
+
 
 def _binary_size(value: object) -> object:
     """Read `512M` as the field does, in powers of 1,024."""
@@ -147,6 +149,9 @@ class Settings(BaseSettings):
     migration_bwlimit: Bandwidth = Field(
         default="off",
         description="A second, of one `work` command: 10M, or by the hour; a bare number is KiB.",
+    )
+    migration_compress: Compression = Field(
+        default="none", description="How text is compressed on its way to the store."
     )
     migration_chunk_timeout: float = Field(
         default=300, gt=0, description="Seconds until a hanging worker's jobs are taken back."

@@ -11,7 +11,7 @@ from mailvault.bandwidth import Timetable
 from mailvault.cli.live import live_progress
 from mailvault.cli.log import log_to
 from mailvault.cli.settings import pass_settings
-from mailvault.config import UploaderChoice
+from mailvault.config import Compression, UploaderChoice
 
 if TYPE_CHECKING:
     from mailvault.config import Settings
@@ -39,6 +39,11 @@ def _timetable(_: click.Context, __: click.Parameter, text: str | None) -> Timet
     help="A second, of all processes together: 10M, or by the hour; a bare number is in KiB.  "
     "[default: MIGRATION_BWLIMIT, off]",
 )
+@click.option(
+    "--compress",
+    type=click.Choice(get_args(Compression)),
+    help="Compress text on its way to the store.  [default: MIGRATION_COMPRESS, none]",
+)
 @click.option("--drain", is_flag=True, help="End when nothing is left to do.")
 @click.option("--max-jobs", type=click.IntRange(min=1), help="End each process after so many.")
 @click.option(
@@ -55,6 +60,7 @@ def work(  # noqa: PLR0913  # one parameter per flag
     concurrency: int | None,
     processes: int,
     bwlimit: Timetable | None,
+    compress: Compression | None,
     drain: bool,
     max_jobs: int | None,
     uploader: UploaderChoice,
@@ -68,6 +74,7 @@ def work(  # noqa: PLR0913  # one parameter per flag
       mailvault work -j 16
       mailvault work -j 32 --processes 4 --drain
       mailvault work --bwlimit "08:00,2M 18:00,off"
+      mailvault work --compress zstd
     """
     # The store's libraries take a third of a second to import, which only this command needs.
     from mailvault.worker.process import WorkOptions, run_worker  # noqa: PLC0415
@@ -81,6 +88,7 @@ def work(  # noqa: PLR0913  # one parameter per flag
         drain=drain,
         max_jobs=max_jobs,
         bandwidth=bandwidth.shared(processes),
+        compress=compress or settings.migration_compress,
     )
     stop = Stop()
     stop.listen_to_signals()

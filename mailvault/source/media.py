@@ -8,6 +8,10 @@ import re
 UNKNOWN = "application/octet-stream"
 _TYPE = re.compile(r"[A-Za-z0-9][\w.+-]{0,100}/[A-Za-z0-9][\w.+-]{0,100}(;[ -~]{0,200})?")
 
+_COMPRESSIBLE = re.compile(
+    r"text/.+|message/.+|image/(svg\+xml|bmp)|application/(.+\+)?(json|xml|javascript|rtf)"
+)
+
 
 def media_type(given: str | None, filename: str | None) -> str:
     """Return a media type that can stand in a header.
@@ -25,3 +29,12 @@ def sniff(head: bytes, encoding: str = "utf-8") -> str:
     """Return the type of a body from its first bytes: HTML starts with a tag."""
     html = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
     return f"text/{'html' if html else 'plain'}; charset={encoding}"
+
+
+def is_compressible(content_type: str) -> bool:
+    """Whether content of this type is text in some form, which compresses well.
+
+    Not among them: office documents, which are archives, and PDF, pictures and sound, which are
+    compressed already.
+    """
+    return _COMPRESSIBLE.fullmatch(content_type.partition(";")[0].strip().lower()) is not None

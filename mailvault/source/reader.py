@@ -13,13 +13,15 @@ from mailvault.db import query
 from mailvault.errors import ConfigError, FileMissingError, SourceError
 from mailvault.models import Part, SourceFile
 from mailvault.source.bodies import SLICE, BodyReader, refusal_of_one
-from mailvault.source.media import media_type, sniff
+from mailvault.source.media import is_compressible, media_type, sniff
 from mailvault.store import keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mailvault.config import Compression
     from mailvault.db import Pool
+    from mailvault.models import Encoding
 
 SNIFFED = 512
 """Bytes of a body that tell whether it is HTML."""
@@ -67,10 +69,18 @@ class SourcePart(NamedTuple):
 class SourceReader:
     """Turns descriptions into parts for an uploader."""
 
-    def __init__(self, pool: Pool, files_root: Path, *, by_content: bool = False) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        files_root: Path,
+        *,
+        by_content: bool = False,
+        compress: Compression = "none",
+    ) -> None:
         """With `by_content`, objects are named after their digest, and say of no email."""
         self._pool = pool
         self._by_content = by_content
+        self._encoding: Encoding | None = None if compress == "none" else compress
         self._bodies = BodyReader(pool)
         self._files_root = str(files_root.absolute())
 
@@ -178,8 +188,9 @@ class SourceReader:
         content: bytes | SourceFile,
         content_type: str,
     ) -> Part:
+        encoding = self._encoding if is_compressible(content_type) else None
         if self._by_content:  # it may be another email's too, and have another name there
-            return Part(number, keys.BY_CONTENT, content, content_type)
+            return Part(number, keys.BY_CONTENT, content, content_type, encoding=encoding)
         return Part(
             number=number,
             key=key,
@@ -187,6 +198,7 @@ class SourceReader:
             content_type=content_type,
             disposition=keys.content_disposition(part.filename),
             metadata=keys.metadata(part.email_key, part.kind, part.part_key),
+            encoding=encoding,
         )
 
 

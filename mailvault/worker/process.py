@@ -31,7 +31,7 @@ from mailvault.worker.patience import Patience
 from mailvault.worker.settle import Settler
 
 if TYPE_CHECKING:
-    from mailvault.config import Settings, UploaderChoice
+    from mailvault.config import Compression, Settings, UploaderChoice
     from mailvault.worker.stop import Stop
 
 BODY_SHARE = 16
@@ -55,6 +55,7 @@ class WorkOptions:
     drain: bool = False
     max_jobs: int | None = None
     bandwidth: Timetable = UNLIMITED
+    compress: Compression = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def run_worker(
             pool,
             settings.migration_files_root,
             by_content=settings.migration_keys == "content",
+            compress=options.compress,
         )
         with closing(source) as reader:
             reader.check_root()

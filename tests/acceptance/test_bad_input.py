@@ -70,6 +70,13 @@ def test_a_wrong_bandwidth_is_named(program: Program) -> None:
     assert "'fast' is not a rate" in program.run("work", "--bwlimit", "fast", code=2).stderr
 
 
+def test_a_wrong_compression_is_named(program: Program) -> None:
+    said = complaint(program.run("work", code=2, MIGRATION_COMPRESS="brotli"))
+    assert "MIGRATION_COMPRESS" in said
+    assert "'zstd'" in said
+    assert "brotli" in program.run("work", "--compress", "brotli", code=2).stderr
+
+
 @pytest.mark.parametrize("uploader", UPLOADERS)
 @pytest.mark.parametrize(
     ("setting", "value", "code", "words"),

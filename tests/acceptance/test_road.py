@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+from backports import zstd
 
+from mailvault.models import Encoding
 from tests.conftest import UPLOADERS
 
 if TYPE_CHECKING:
@@ -80,6 +83,52 @@ def test_every_part_arrives_byte_for_byte(
     assert "d%C3%B6c.pdf" in head("attachment", 2)["ContentDisposition"]
     assert head("attachment", 4)["ContentType"] == "application/octet-stream"
     assert head("body", 1)["ServerSideEncryption"] == "AES256"
+
+
+@pytest.mark.parametrize("uploader", UPLOADERS)
+@pytest.mark.parametrize("encoding", get_args(Encoding))
+def test_text_is_compressed_on_request(
+    application: Application, bucket: Bucket, program: Program, uploader: str, encoding: str
+) -> None:
+    fill(application)
+    application.add_file(2, b"a,b\n" * 1000, "table.csv", content_type="text/csv; charset=utf-8")
+    program.run("enqueue", "--all")
+    program.run("work", "--drain", "--uploader", uploader, MIGRATION_COMPRESS=encoding)
+
+    compressed = set()
+    ledger = application.all("""
+        select kind, part, key, size, sha256, content_encoding, original_size, original_sha256
+        from mailvault.objects
+    """)
+    source = source_of(application)
+    assert {(kind, part) for kind, part, *_ in ledger} == source.keys()
+    for kind, part, key, size, digest, said, *original in ledger:
+        content, stored = source[kind, part], bucket.read(key)
+        assert (size, digest) == (len(stored), hashlib.sha256(stored).hexdigest())
+        head = bucket.client.head_object(Bucket=bucket.name, Key=key)
+        assert (head.get("ContentEncoding") or None) == said
+        if said is None:
+            assert (stored, original) == (content, [None, None])
+            continue
+        assert said == encoding
+        compressed.add((kind, part))
+        assert (gzip if said == "gzip" else zstd).decompress(stored) == content
+        assert original == [len(content), hashlib.sha256(content).hexdigest()]
+    # Not the bodies of no bytes and of few, and no PDF; of the files, the table.
+    assert {("body", "44"), ("attachment", "5")} <= compressed
+    assert {part for kind, part in compressed if kind == "attachment"} == {"5"}
+    moved = application.one("select sum(bytes)::bigint from mailvault.tally")
+    assert moved == sum(size for _, _, _, size, *_ in ledger)
+
+    # Again, as they are: what is there is the mail all the same.
+    before = bucket.listing()
+    application.connection.execute("truncate mailvault.job, mailvault.part, mailvault.object")
+    application.connection.execute("truncate mailvault.batch, mailvault.tally")
+    application.connection.execute("update emails set is_migrated = false, body_s3_path = null")
+    program.run("enqueue", "--all")
+    program.run("work", "--drain", "--uploader", uploader, "--compress", "none")
+    assert bucket.listing() == before
+    application.reconcile()
 
 
 def test_status_tells_how_it_went(application: Application, program: Program) -> None:
