@@ -6,7 +6,8 @@ EXTENSION := .venv/.extension
 DEMO := .demo
 SEEDS := 1-500
 PYTHON_CODE := mailvault deploy tests bench
-PYTEST := $(BIN)/python -m pytest -n 2
+# One more than CI has cores: many tests wait for a time-out, and for nothing else.
+PYTEST := $(BIN)/python -m pytest -n 3
 
 .DEFAULT_GOAL := help
 .PHONY: help
