@@ -31,7 +31,7 @@ KERNEL = (
 """Groups of samples in the kernel: the first whose pattern fits any frame."""
 
 SPECIAL = (
-    ("signing", r"AwsAuthorizer|_rust::signing::(Signing|Hmac)"),
+    ("signing", r"_rust::signing::Signer"),
     ("SHA-256 of the content", r"sha256_block|SHA256_"),
     ("Python: garbage collection", r"gc_collect_main"),
 )
@@ -39,7 +39,10 @@ SPECIAL = (
 
 OWNERS = (
     ("our Rust: edge to Python", r"_rust::py::|pyo3::"),
-    ("our Rust", r"_rust::(upload|content|session|part|budget|file|key|digest)::"),
+    (
+        "our Rust",
+        r"_rust::(upload|content|reader|encoding|session|part|budget|file|key|digest|pace|patience)",
+    ),
     ("HTTP client", r"hyper|reqwest|http::|httparse|tower|url::|object_store::client"),
     ("object_store", r"object_store"),
     ("tokio", r"tokio|mio::"),

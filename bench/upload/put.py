@@ -67,7 +67,8 @@ def _stored(outcomes: list[Outcome]) -> int:
 
 def by_script(settings: Settings, count: int, in_flight: int) -> None:
     """Put as a script does that somebody writes in an afternoon: boto3 and threads."""
-    client, bucket = boto_client(settings, connections=in_flight), bucket_name(settings)
+    plain = settings.model_copy(update={"s3_sse": "none"})  # it asks for nothing
+    client, bucket = boto_client(plain, connections=in_flight), bucket_name(settings)
     content = os.urandom(SIZE)
 
     def put(number: int) -> None:
