@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -16,6 +16,9 @@ from pydantic_settings import (
 from mailvault.bandwidth import Timetable
 from mailvault.errors import ConfigError
 from mailvault.object_options import Lock, customer_key, tags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOML_FILE = "mailvault.toml"
 
@@ -38,36 +41,20 @@ def _binary_size(value: object) -> object:
 Size = Annotated[ByteSize, BeforeValidator(_binary_size)]
 
 
-def _bandwidth(text: str) -> str:
-    Timetable.parse(text)
-    return text
+def _readable(read: Callable[[str], object]) -> AfterValidator:
+    """Keep a value as it is written, if it can be read."""
+
+    def check(value: str | SecretStr) -> str | SecretStr:
+        read(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        return value
+
+    return AfterValidator(check)
 
 
-Bandwidth = Annotated[str, AfterValidator(_bandwidth)]
-
-
-def _tags(text: str) -> str:
-    tags(text)
-    return text
-
-
-Tags = Annotated[str, AfterValidator(_tags)]
-
-
-def _lock(text: str) -> str:
-    Lock.parse(text)
-    return text
-
-
-ObjectLock = Annotated[str, AfterValidator(_lock)]
-
-
-def _customer_key(secret: SecretStr) -> SecretStr:
-    customer_key(secret.get_secret_value())
-    return secret
-
-
-CustomerKey = Annotated[SecretStr, AfterValidator(_customer_key)]
+Bandwidth = Annotated[str, _readable(Timetable.parse)]
+Tags = Annotated[str, _readable(tags)]
+ObjectLock = Annotated[str, _readable(Lock.parse)]
+CustomerKey = Annotated[SecretStr, _readable(customer_key)]
 
 
 class Settings(BaseSettings):
