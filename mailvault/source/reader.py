@@ -188,7 +188,9 @@ class SourceReader:
         content: bytes | SourceFile,
         content_type: str,
     ) -> Part:
-        encoding = self._encoding if is_compressible(content_type) else None
+        encoding = self._encoding
+        if encoding is not None and not is_compressible(content_type):
+            encoding = None
         if self._by_content:  # it may be another email's too, and have another name there
             return Part(number, keys.BY_CONTENT, content, content_type, encoding=encoding)
         return Part(
