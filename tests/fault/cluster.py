@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -86,7 +87,8 @@ class Cluster:
         postmaster = psutil.Process(int(lines[0]))
         processes = [postmaster, *postmaster.children(recursive=True)]
         for process in processes:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # one of its own ended meanwhile
+                process.kill()
         psutil.wait_procs(processes)
         # Only its next start would remove this.
         subprocess.run(["ipcrm", "-m", lines[6].split()[1]], check=True)
