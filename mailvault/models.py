@@ -35,7 +35,7 @@ class Part(NamedTuple):
     Attributes:
         number: The caller's handle; the outcome carries it back.
         key: The object key that is wanted. Where it holds other content, the uploader adds the
-            start of the digest to the name. `{sha256}` stands for one that is made of the digest.
+            start of the digest to the name. `{sha256}` in it stands for the digest.
         content: The bytes themselves, or the file that has them.
         content_type: The media type, as the object's Content-Type.
         disposition: The object's Content-Disposition, or None to send none.
@@ -43,6 +43,8 @@ class Part(NamedTuple):
         encoding: How to compress the bytes, as the object's Content-Encoding; None to send them
             as they are. Small content that this would not make a twentieth smaller is not
             compressed.
+        exact: Whether no other key will do, as the application looks for the object under this
+            one: where it holds other content, the upload fails.
     """
 
     number: int
@@ -52,6 +54,7 @@ class Part(NamedTuple):
     disposition: str | None = None
     metadata: Sequence[tuple[str, str]] = ()
     encoding: Encoding | None = None
+    exact: bool = False
 
 
 class StoredObject(NamedTuple):

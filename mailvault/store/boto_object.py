@@ -14,7 +14,7 @@ from mailvault.store.boto_multipart import send
 from mailvault.store.boto_requests import tags_of
 from mailvault.store.confine import short
 from mailvault.store.content import Content
-from mailvault.store.keys import BY_CONTENT, by_content, with_digest
+from mailvault.store.keys import is_of_content, of_content, with_digest
 
 if TYPE_CHECKING:
     from mailvault.models import Encoding, Part
@@ -37,14 +37,17 @@ def upload(target: Target, part: Part) -> StoredObject:
     """
     headers = headers_of(part)
     with Content(part.content, part.encoding) as content:
-        key = _valid(by_content(content.digest()) if part.key == BY_CONTENT else part.key)
+        key = _valid(
+            of_content(part.key, content.digest()) if is_of_content(part.key) else part.key
+        )
         place = _place_whole if content.size <= target.part_size else _place_slices
-        for _ in range(2):
-            stored = place(_Placing(target, key, content, headers))
-            if stored is not None:
-                return stored
+        stored = place(_Placing(target, key, content, headers))
+        if stored is None and not part.exact:
             key = _valid(with_digest(key, content.digest()))
-    raise KeyTakenError(f"{short(key)}: other content holds the key")
+            stored = place(_Placing(target, key, content, headers))
+    if stored is None:
+        raise KeyTakenError(f"{short(key)}: other content holds the key")
+    return stored
 
 
 @dataclass(frozen=True)

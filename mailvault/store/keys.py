@@ -42,15 +42,26 @@ def attachment_key(part_key: str, filename: str | None) -> str:
     return f"attachments/{_bucket(part_key)}/{encoded_id(part_key)}-{safe_name(filename)}"
 
 
-BY_CONTENT = "{sha256}"
+BY_CONTENT = "{sha256[0:2]}/{sha256[2:4]}/{sha256}"
 """What a part has for a key that is to be stored under its digest; no key that is made of ids and
 names has a brace."""
 
+_DIGEST = "{sha256}"
 
-def by_content(sha256: bytes) -> str:
-    """Return `aa/bb/<sha256>`, where all parts go that are equal."""
+
+def is_of_content(key: str) -> bool:
+    """Whether a key is made of the digest: `{sha256}` stands for it."""
+    return _DIGEST in key
+
+
+def of_content(key: str, sha256: bytes) -> str:
+    """Return the key with the digest in its place; all parts that are equal go where it says.
+
+    `{sha256[0:2]}` and `{sha256[2:4]}` stand for its first two digits and the next two.
+    """
     digest = sha256.hex()
-    return f"{digest[:2]}/{digest[2:4]}/{digest}"
+    key = key.replace(_DIGEST, digest)
+    return key.replace("{sha256[0:2]}", digest[:2]).replace("{sha256[2:4]}", digest[2:4])
 
 
 def with_digest(key: str, sha256: bytes) -> str:

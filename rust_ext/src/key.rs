@@ -8,9 +8,6 @@ use crate::error::{PartError, Reason, name};
 /// What S3 allows, in bytes.
 const LONGEST_KEY: usize = 1024;
 
-/// What a part has for a key that is to be stored under its digest.
-pub(crate) const BY_CONTENT: &str = "{sha256}";
-
 /// Checks a key. What a client would change on the way (`a//b`, `/a`, `..`) is refused, so that
 /// the key in the ledger is the key at the store.
 pub(crate) fn parse(key: &str) -> Result<Path, PartError> {
@@ -24,10 +21,23 @@ pub(crate) fn parse(key: &str) -> Result<Path, PartError> {
     }
 }
 
-/// `aa/bb/<sha256>`, where all parts go that are equal.
-pub(crate) fn by_content(digest: &Digest) -> String {
+/// What stands for the digest in a key.
+const DIGEST: &str = "{sha256}";
+
+/// What stands for its first two digits, and for the next two.
+const STARTS: [&str; 2] = ["{sha256[0:2]}", "{sha256[2:4]}"];
+
+/// Whether a key is made of the digest.
+pub(crate) fn is_of_content(key: &str) -> bool {
+    key.contains(DIGEST)
+}
+
+/// The key with the digest in its place: all parts that are equal go where it says.
+pub(crate) fn of_content(key: &str, digest: &Digest) -> String {
     let digest = hex(digest.as_bytes());
-    format!("{}/{}/{digest}", &digest[..2], &digest[2..4])
+    key.replace(DIGEST, &digest)
+        .replace(STARTS[0], &digest[..2])
+        .replace(STARTS[1], &digest[2..4])
 }
 
 /// `a/b/name.ext` as `a/b/name.<start of digest>.ext`: where the part goes when other content
@@ -68,7 +78,18 @@ mod tests {
     #[test]
     fn equal_content_has_one_key() {
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(by_content(&Digest::of(b"abc")), format!("ba/78/{digest}"));
+        for (key, expected) in [
+            ("{sha256}", digest.to_owned()),
+            (
+                "{sha256[0:2]}/{sha256[2:4]}/{sha256}",
+                format!("ba/78/{digest}"),
+            ),
+            ("mail/{sha256}.eml", format!("mail/{digest}.eml")),
+        ] {
+            assert!(is_of_content(key));
+            assert_eq!(of_content(key, &Digest::of(b"abc")), expected);
+        }
+        assert!(!is_of_content("emails/{sha}"));
     }
 
     #[test]

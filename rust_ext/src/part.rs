@@ -13,6 +13,8 @@ pub(crate) struct Part {
     pub(crate) number: i64,
     /// The object key that is wanted.
     pub(crate) key: String,
+    /// Whether no other key will do.
+    pub(crate) exact: bool,
     /// Where the bytes are.
     pub(crate) source: Source,
     /// The object's Content-Type.

@@ -34,6 +34,7 @@ pub(crate) struct PyPart {
     disposition: Option<String>,
     metadata: Vec<(String, String)>,
     encoding: Option<String>,
+    exact: bool,
 }
 
 #[derive(FromPyObject)]
@@ -51,6 +52,7 @@ impl From<PyPart> for Part {
         Self {
             number: part.number,
             key: part.key,
+            exact: part.exact,
             source: match part.content {
                 PyContent::Memory(bytes) => Source::Memory(Bytes::from_owner(bytes)),
                 PyContent::File { root, path } => Source::File { root, path },

@@ -54,27 +54,37 @@ impl Target {
     pub(crate) async fn upload(&self, part: Part) -> Result<Stored, PartError> {
         let attributes = part.attributes()?;
         let mut content = Content::open(part.source, part.encoding).await?;
-        let mut path = if part.key == key::BY_CONTENT {
-            key::parse(&key::by_content(&content.digest().await?))?
+        let mut path = if key::is_of_content(&part.key) {
+            key::parse(&key::of_content(&part.key, &content.digest().await?))?
         } else {
             key::parse(&part.key)?
         };
-        for _ in 0..2 {
-            let placed = if content.size() <= self.part_size {
-                self.place_whole(&path, &mut content, &attributes).await?
-            } else {
-                self.place_slices(&path, &mut content, &attributes).await?
-            };
-            match placed {
-                Placed::Stored(stored) => return Ok(stored),
-                Placed::Taken => {
-                    let digest = content.digest().await?;
-                    path = key::parse(&key::with_digest(path.as_ref(), &digest))?;
-                }
+        let mut placed = self.place(&path, &mut content, &attributes).await?;
+        if matches!(placed, Placed::Taken) && !part.exact {
+            let digest = content.digest().await?;
+            path = key::parse(&key::with_digest(path.as_ref(), &digest))?;
+            placed = self.place(&path, &mut content, &attributes).await?;
+        }
+        match placed {
+            Placed::Stored(stored) => Ok(stored),
+            Placed::Taken => {
+                let text = format!("{}: other content holds the key", name(path.as_ref()));
+                Err(PartError::new(Reason::KeyTaken, text))
             }
         }
-        let text = format!("{}: other content holds the key", name(path.as_ref()));
-        Err(PartError::new(Reason::KeyTaken, text))
+    }
+
+    async fn place(
+        &self,
+        path: &Path,
+        content: &mut Content,
+        attributes: &Attributes,
+    ) -> Result<Placed, PartError> {
+        if content.size() <= self.part_size {
+            self.place_whole(path, content, attributes).await
+        } else {
+            self.place_slices(path, content, attributes).await
+        }
     }
 
     async fn compare(&self, path: &Path, size: u64, digest: &Digest) -> Result<Holder, PartError> {

@@ -76,6 +76,7 @@ pub(crate) fn part(bytes: &'static [u8]) -> Part {
         disposition: None,
         metadata: vec![("mailvault-email".to_owned(), "1".to_owned())],
         encoding: None,
+        exact: false,
     }
 }
 

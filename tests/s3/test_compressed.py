@@ -157,7 +157,7 @@ def test_equal_content_has_one_key_however_it_is_compressed(uploads: Uploads) ->
     for wanted in ("gzip", *FORMS):
         given = Part(1, keys.BY_CONTENT, content, "text/plain", encoding=wanted)
         stored = uploads.store(given)
-        assert stored.key == keys.by_content(hashlib.sha256(content).digest())
+        assert stored.key == keys.of_content(keys.BY_CONTENT, hashlib.sha256(content).digest())
         assert stored.encoding == "gzip"
     assert uploads.bucket.listing() == [stored.key]
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from mailvault.errors import UnreachableError
 from mailvault.models import Part
-from mailvault.store.keys import BY_CONTENT, by_content
+from mailvault.store.keys import BY_CONTENT, of_content
 from mailvault.store.probe import learn
 from tests.s3.conftest import MIB, PART_SIZE, Uploads, noise, part
 
@@ -125,6 +125,10 @@ def test_other_content_is_never_overwritten(uploads: Uploads, size: int, same_si
     again = uploads.store(part(content))
     assert (again.key, again.created) == (stored.key, False)
 
+    exact = part(content)._replace(exact=True)
+    assert uploads.fail(exact).reason == "key_taken"
+    assert uploads.store(exact._replace(key=stored.key)).key == stored.key
+
     uploads.bucket.client.put_object(Bucket=uploads.bucket.name, Key=stored.key, Body=other)
     assert uploads.fail(part(content)).reason == "key_taken"
     assert uploads.bucket.read(stored.key) == other
@@ -215,7 +219,7 @@ def test_equal_parts_are_one_object_where_keys_are_of_the_content(
     )
     assert (first.key, first.created) == (f"{digest[:2]}/{digest[2:4]}/{digest}", True)
     assert (again.key, again.created) == (first.key, False)
-    assert other.key == by_content(other.sha256)
+    assert other.key == of_content(BY_CONTENT, other.sha256)
     assert uploads.bucket.listing() == sorted([first.key, other.key])
 
 
