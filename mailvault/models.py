@@ -17,6 +17,10 @@ Encoding: TypeAlias = Literal["gzip", "zstd"]
 """How an object is compressed, as its Content-Encoding has it."""
 
 
+TransferEncoding: TypeAlias = Literal["base64", "quoted-printable", "gzip"]
+"""How the source keeps bytes that are not kept as they are."""
+
+
 class SourceFile(NamedTuple):
     """A file to be read by the uploader, at `path` below the directory `root`.
 
@@ -86,6 +90,13 @@ class StoredObject(NamedTuple):
     encoding: Encoding | None = None
     original_size: int | None = None
     original_sha256: bytes | None = None
+
+
+class StoredBefore(NamedTuple):
+    """What another email had stored already, with the object's Content-Type."""
+
+    content_type: str
+    stored: StoredObject
 
 
 class Outcome(NamedTuple):

@@ -8,13 +8,13 @@ import psycopg
 
 from mailvault.db import sql_directory
 from mailvault.migrate import migrate
-from mailvault.source.mapping import load_mapping
-from mailvault.source.views import install_source
+from mailvault.source.mapping.load import load_mapping
+from mailvault.source.mapping.views import install_source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mailvault.source.mapping import Mapping
+    from mailvault.source.mapping.form import Mapping
 
 
 class Application:

@@ -10,12 +10,12 @@ import psycopg
 from psycopg import sql
 
 from mailvault.observe.doctor import Finding, examine_database
-from mailvault.source.mapping import load_mapping
+from mailvault.source.mapping.load import load_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mailvault.source.mapping import Mapping
+    from mailvault.source.mapping.form import Mapping
     from tests.application import Application
 
 

@@ -20,8 +20,9 @@ from mailvault.db import Pool, connect, sql_directory
 from mailvault.migrate import migrate
 from mailvault.queue.batches import Batches, Selection
 from mailvault.queue.outbox import Outbox, RetryPolicy
-from mailvault.source.mapping import Mapping, load_mapping
-from mailvault.source.views import install_source
+from mailvault.source.mapping.form import Mapping
+from mailvault.source.mapping.load import load_mapping
+from mailvault.source.mapping.views import install_source
 from mailvault.worker.heart import Heart
 from mailvault.worker.loop import VitalSigns
 from mailvault.worker.stop import Stop

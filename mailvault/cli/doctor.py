@@ -15,7 +15,7 @@ from rich.text import Text
 
 from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
-from mailvault.source.mapping import load_mapping
+from mailvault.source.mapping.load import load_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

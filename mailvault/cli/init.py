@@ -9,8 +9,8 @@ import click
 from mailvault.cli.settings import pass_settings
 from mailvault.db import connect, sql_directory
 from mailvault.migrate import lock, migrate
-from mailvault.source.mapping import load_mapping
-from mailvault.source.views import install_source
+from mailvault.source.mapping.load import load_mapping
+from mailvault.source.mapping.views import install_source
 
 if TYPE_CHECKING:
     from mailvault.config import Settings

@@ -5,26 +5,25 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import IsolationLevel
 
 from mailvault.arrays import texts
 from mailvault.db import first_line, query
-from mailvault.errors import BodyUnreadableError, SourceBusyError, SpoolError
+from mailvault.errors import BodyUnreadableError, SourceBusyError, SourceError, SpoolError
 from mailvault.faults import Kind, diagnose
 from mailvault.models import SourceFile
+from mailvault.source.description import SLICE
+from mailvault.source.transfer import decoded
+from mailvault.store.confine import open_confined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mailvault.db import Pool
-    from mailvault.errors import SourceError
-    from mailvault.source.reader import SourcePart
-
-SLICE = 8 * 1024 * 1024
-"""Bytes of a body that are read at once; a larger body goes by way of a temporary file."""
+    from mailvault.source.description import SourcePart
 
 
 def refusal_of_one(error: psycopg.Error) -> SourceError:
@@ -82,45 +81,49 @@ class BodyReader:
             found: dict[tuple[str, str], bytes | SourceError] = dict.fromkeys(
                 (part.name for part in parts), gone
             )
-            found.update(((kind, key), content) for kind, key, content in rows)
+            encodings = {part.name: part.encoding for part in parts}
+            for kind, key, content in rows:
+                name = (kind, key)
+                encoding = encodings[name]
+                found[name] = content if encoding is None else _decode(content, encoding)
             return found
 
     def spool(self, number: int, part: SourcePart) -> SourceFile | SourceError:
         """Copy a large body into a temporary file, slice by slice, as it is at one moment."""
-        self._spooled.add(number)
         try:
-            with self._pool.connection() as connection, self._path(number).open("wb") as copy:
+            with self._pool.connection() as connection:
                 connection.isolation_level = IsolationLevel.REPEATABLE_READ
                 try:
                     with connection.transaction():
-                        return self._copy(connection, number, part, copy)
+                        return self._copy(number, part, _slices(connection, part))
                 finally:
                     connection.isolation_level = None
         except psycopg.Error as error:
             return refusal_of_one(error)
-        except OSError as error:
-            return SpoolError(f"no temporary copy in {self._spool.name}: {error.strerror}")
+
+    def spool_file(
+        self, number: int, part: SourcePart, file: SourceFile
+    ) -> SourceFile | SourceError:
+        """Copy what an encoded file stands for into a temporary file."""
+        try:
+            descriptor = open_confined(file)
+        except SourceError as error:
+            return error
+        with open(descriptor, "rb", buffering=0) as source:  # noqa: PTH123  # it is open already
+            return self._copy(number, part, iter(lambda: source.read(SLICE), b""))
 
     def _copy(
-        self, connection: psycopg.Connection, number: int, part: SourcePart, copy: BinaryIO
-    ) -> SourceFile | BodyUnreadableError:
-        for offset in itertools.count(0, SLICE):
-            row = connection.execute(
-                query("source", "read_slice"),
-                {
-                    "email_key": part.email_key,
-                    "kind": part.kind,
-                    "part_key": part.part_key,
-                    "offset": offset,
-                    "length": SLICE,
-                },
-                binary=True,
-            ).fetchone()
-            if row is None:
-                return BodyUnreadableError("its row is gone from the source")
-            copy.write(row[0])
-            if len(row[0]) < SLICE:
-                break
+        self, number: int, part: SourcePart, pieces: Iterator[bytes]
+    ) -> SourceFile | SourceError:
+        self._spooled.add(number)
+        try:
+            with self._path(number).open("wb") as copy:
+                for piece in decoded(pieces, part.encoding):
+                    copy.write(piece)
+        except SourceError as error:
+            return error
+        except OSError as error:
+            return SpoolError(f"no temporary copy in {self._spool.name}: {error.strerror}")
         return SourceFile(self._spool.name, str(number))
 
     def discard(self, number: int) -> None:
@@ -131,3 +134,30 @@ class BodyReader:
 
     def _path(self, number: int) -> Path:
         return Path(self._spool.name) / str(number)
+
+
+def _slices(connection: psycopg.Connection, part: SourcePart) -> Iterator[bytes]:
+    for offset in itertools.count(0, SLICE):
+        row = connection.execute(
+            query("source", "read_slice"),
+            {
+                "email_key": part.email_key,
+                "kind": part.kind,
+                "part_key": part.part_key,
+                "offset": offset,
+                "length": SLICE,
+            },
+            binary=True,
+        ).fetchone()
+        if row is None or row[0] is None:
+            raise BodyUnreadableError("its row is gone from the source")
+        yield row[0]
+        if len(row[0]) < SLICE:
+            break
+
+
+def _decode(content: bytes, encoding: str) -> bytes | SourceError:
+    try:
+        return b"".join(decoded([content], encoding))
+    except SourceError as error:
+        return error

@@ -13,14 +13,15 @@ _COMPRESSIBLE = re.compile(
 )
 
 
-def media_type(given: str | None, filename: str | None) -> str:
-    """Return a media type that can stand in a header.
+def proper(given: str | None) -> str | None:
+    """Return what the source gives if it has the form of a type; it is another program's text."""
+    return given.strip() if given and _TYPE.fullmatch(given.strip()) else None
 
-    What the source gives is another program's text: used if it has the form of a type, else the
-    file's name decides.
-    """
-    if given and _TYPE.fullmatch(given.strip()):
-        return given.strip()
+
+def media_type(given: str | None, filename: str | None) -> str:
+    """Return a media type that can stand in a header: the given one, or that of the file name."""
+    if (found := proper(given)) is not None:
+        return found
     guessed, encoding = mimetypes.guess_type(filename or "", strict=False)
     return guessed if guessed and not encoding else UNKNOWN
 

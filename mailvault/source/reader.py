@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import psycopg
 
 from mailvault.arrays import texts
 from mailvault.db import query
-from mailvault.errors import ConfigError, FileMissingError, SourceError
-from mailvault.models import Part, SourceFile
-from mailvault.source.bodies import SLICE, BodyReader, refusal_of_one
-from mailvault.source.media import is_compressible, media_type, sniff
+from mailvault.errors import BodyUnreadableError, ConfigError, FileMissingError, SourceError
+from mailvault.models import Part, SourceFile, StoredBefore, StoredObject
+from mailvault.source.bodies import BodyReader, refusal_of_one
+from mailvault.source.description import SourcePart
+from mailvault.source.media import is_compressible, media_type, proper, sniff
 from mailvault.store import keys
 
 if TYPE_CHECKING:
@@ -25,45 +26,6 @@ if TYPE_CHECKING:
 
 SNIFFED = 512
 """Bytes of a body that tell whether it is HTML."""
-
-
-class SourcePart(NamedTuple):
-    """One body or attachment as the source describes it, without its bytes.
-
-    Attributes:
-        email_key: The email's key, as text.
-        kind: The mapping's name for this sort of part.
-        part_key: The key of the row that has it, as text.
-        size: Bytes, as far as the source knows.
-        in_table: Whether the bytes are in the table; otherwise they are in a file.
-        path: Where that file is, below the root; None if the row does not say.
-        filename: The name it had in the mail.
-        content_type: The type that the source gives it.
-    """
-
-    email_key: str
-    kind: str
-    part_key: str
-    size: int | None
-    in_table: bool
-    path: str | None
-    filename: str | None
-    content_type: str | None
-
-    @property
-    def name(self) -> tuple[str, str]:
-        """What tells it from all other parts: its kind and its key."""
-        return self.kind, self.part_key
-
-    @property
-    def bytes_in_memory(self) -> int:
-        """How many bytes a process needs to hand this part to an uploader."""
-        return self.size or 0 if self.in_memory else 0
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether the bytes are handed over in memory, not by way of a file."""
-        return self.in_table and (self.size or 0) <= SLICE
 
 
 class SourceReader:
@@ -131,27 +93,29 @@ class SourceReader:
 
     def read(
         self, wanted: Sequence[tuple[int, SourcePart]], memory: int
-    ) -> list[Part | SourceError]:
+    ) -> list[Part | StoredBefore | SourceError]:
         """Make each numbered description into a part, or say why its bytes cannot be had.
 
         At most `memory` bytes of bodies are handed over in memory; the others go by way of files.
+        What another email had stored before is not read.
         """
+        stored = self._stored_before([part for _, part in wanted if part.is_shared])
         in_memory = []
         for _, part in wanted:
             memory -= part.bytes_in_memory
-            if part.in_memory and memory >= 0:
+            if part.in_memory and memory >= 0 and part.name not in stored:
                 in_memory.append(part)
         bodies = self._bodies.read_group(in_memory) if in_memory else {}
-        parts: list[Part | SourceError] = []
+        parts: list[Part | StoredBefore | SourceError] = []
         for number, part in wanted:
-            content: bytes | SourceFile | SourceError
-            if not part.in_table:
-                parts.append(self._attachment(number, part))
+            if part.name in stored:
+                parts.append(stored[part.name])
                 continue
-            name = part.name
-            content = bodies[name] if name in bodies else self._bodies.spool(number, part)
+            content = self._content(number, part, bodies)
             parts.append(
-                content if isinstance(content, SourceError) else self._body(number, part, content)
+                content
+                if isinstance(content, SourceError)
+                else self._as_part(number, part, content)
             )
         return parts
 
@@ -159,49 +123,69 @@ class SourceReader:
         """Let go of what was kept for a part until its upload ended."""
         self._bodies.discard(number)
 
-    def _body(self, number: int, part: SourcePart, content: bytes | SourceFile) -> Part:
-        content_type = part.content_type or sniff(_head(content))
-        return self._as_part(
-            number,
-            part,
-            keys.body_key(part.email_key, content_type, part.kind),
-            content,
-            content_type,
-        )
+    def _stored_before(self, shared: list[SourcePart]) -> dict[tuple[str, str], StoredBefore]:
+        if not shared:
+            return {}
+        with self._pool.connection() as connection:
+            rows = connection.execute(
+                query("source", "shared"),
+                {
+                    "kinds": texts(part.kind for part in shared),
+                    "part_keys": texts(part.part_key for part in shared),
+                },
+            ).fetchall()
+        return {
+            (kind, part_key): StoredBefore(content_type, StoredObject(*stored))
+            for kind, part_key, content_type, *stored in rows
+        }
 
-    def _attachment(self, number: int, part: SourcePart) -> Part | FileMissingError:
-        if not part.path:
-            return FileMissingError(f"{part.kind} {part.part_key} names no file")
-        return self._as_part(
-            number,
-            part,
-            keys.attachment_key(part.part_key, part.filename),
-            SourceFile(self._files_root, part.path),
-            media_type(part.content_type, part.filename),
-        )
-
-    def _as_part(
+    def _content(
         self,
         number: int,
         part: SourcePart,
-        key: str,
-        content: bytes | SourceFile,
-        content_type: str,
-    ) -> Part:
+        bodies: dict[tuple[str, str], bytes | SourceError],
+    ) -> bytes | SourceFile | SourceError:
+        if part.in_table:
+            return bodies[part.name] if part.name in bodies else self._bodies.spool(number, part)
+        if not part.path:
+            return FileMissingError(f"{part.kind} {part.part_key} names no file")
+        file = SourceFile(self._files_root, part.path)
+        return file if part.encoding is None else self._bodies.spool_file(number, part, file)
+
+    def _as_part(
+        self, number: int, part: SourcePart, content: bytes | SourceFile
+    ) -> Part | SourceError:
+        if part.filename is None and part.in_table:
+            content_type = proper(part.content_type) or sniff(_head(content))
+        else:
+            content_type = media_type(part.content_type, part.filename)
+        # What is kept by its content may be another email's too, and have another name there.
+        named = not (part.is_shared or (self._by_content and part.object_key is None))
         encoding = self._encoding
         if encoding is not None and not is_compressible(content_type):
             encoding = None
-        if self._by_content:  # it may be another email's too, and have another name there
-            return Part(number, keys.BY_CONTENT, content, content_type, encoding=encoding)
+        if part.object_key is not None:
+            key, encoding = part.object_key, None  # the application reads the bytes as they are
+        else:
+            key = _key(part, content_type) if named else keys.BY_CONTENT
+        if not key:
+            return BodyUnreadableError("its row has no value for its object key")
         return Part(
             number=number,
             key=key,
             content=content,
             content_type=content_type,
-            disposition=keys.content_disposition(part.filename),
-            metadata=keys.metadata(part.email_key, part.kind, part.part_key),
+            disposition=keys.content_disposition(part.filename) if named else None,
+            metadata=keys.metadata(part.email_key, part.kind, part.part_key) if named else (),
             encoding=encoding,
+            exact=part.object_key is not None,
         )
+
+
+def _key(part: SourcePart, content_type: str) -> str:
+    if part.filename is None and part.in_table:
+        return keys.body_key(part.email_key, content_type, part.kind)
+    return keys.attachment_key(part.part_key, part.filename)
 
 
 def _head(content: bytes | SourceFile) -> bytes:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mailvault.errors import PartError
     from mailvault.models import Outcome
     from mailvault.queue.outbox import Lease
-    from mailvault.source.reader import SourcePart
+    from mailvault.source.description import SourcePart
 
 MESSAGE_LIMIT = 1000
 """Characters of an error that are kept."""

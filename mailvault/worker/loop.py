@@ -12,7 +12,7 @@ import psycopg
 
 from mailvault.bandwidth import UNLIMITED, Timetable
 from mailvault.errors import PartError
-from mailvault.models import Outcome
+from mailvault.models import Outcome, StoredBefore
 from mailvault.queue.outbox import Hold
 from mailvault.worker.claim import Claimer
 from mailvault.worker.flow import Flow
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from mailvault.errors import SourceError
     from mailvault.models import Part
     from mailvault.queue.outbox import Lease, Outbox
-    from mailvault.source.reader import SourcePart, SourceReader
+    from mailvault.source.description import SourcePart
+    from mailvault.source.reader import SourceReader
     from mailvault.store.uploader import Uploader
     from mailvault.worker.breaker import Breaker
     from mailvault.worker.patience import Patience
@@ -259,12 +260,17 @@ class Loop:
         ):
             if isinstance(read, PartError):
                 self._take(Outcome(number, error=read))
+            elif isinstance(read, StoredBefore):
+                self._uploading[number] = (self._uploading[number][0], part, read.content_type)
+                self._take(Outcome(number, stored=read.stored))
             else:
                 self._uploading[number] = (self._uploading[number][0], part, read.content_type)
                 ready.append(read)
         self._uploader.submit(ready)
 
-    def _read(self, wanted: list[tuple[int, SourcePart]]) -> list[Part | SourceError]:
+    def _read(
+        self, wanted: list[tuple[int, SourcePart]]
+    ) -> list[Part | StoredBefore | SourceError]:
         return self._reader.read(wanted, self._options.body_bytes)
 
     def _collect(self, timeout: float) -> None:

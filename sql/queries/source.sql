@@ -1,45 +1,63 @@
 -- name: describe
--- What there is to store of some emails, without the bytes. The keys are given as an array, not
--- joined: the condition then reaches the tables below the view as one on their indexes, whatever
--- the planner believes of their size.
-select
-    k.email_key,
+-- What there is to store of some emails, without the bytes. An email that has one row by two ways
+-- has it once.
+select distinct on (p.email, p.kind, p.part_key)
+    p.email,
     p.kind,
     p.part_key,
     p.size,
     p.in_table,
     p.path,
     p.filename,
-    p.content_type
-from unnest(%(email_keys)s::text[]) as k (email_key)
-inner join mailvault.source_part as p on mailvault.source_key(k.email_key) = p.email_key
-where
-    p.email_key = any(
-        array(select mailvault.source_key(a) from unnest(%(email_keys)s::text[]) as a)
-    )
-order by k.email_key, p.kind, p.part_key;
+    p.content_type,
+    p.encoding,
+    p.object_key,
+    p.is_shared
+from mailvault.parts_of(%(email_keys)s::text[]) as p
+order by p.email, p.kind, p.part_key;
 
 -- name: read
--- The bytes of some bodies. Rows are found as above; the bytes of no other row are looked at.
+-- The bytes of some bodies; those of no other row are looked at.
 select p.kind, p.part_key, p.content
-from mailvault.source_part as p
+from mailvault.parts_of(%(email_keys)s::text[]) as p
 where
-    p.email_key = any(
-        array(select mailvault.source_key(k) from unnest(%(email_keys)s::text[]) as k)
-    )
-    and (p.kind, p.part_key) in (
+    (p.kind, p.part_key) in (
         select wanted.kind, wanted.part_key
         from unnest(%(kinds)s::text[], %(part_keys)s::text[]) as wanted (kind, part_key)
     );
 
 -- name: read_slice
 -- Some bytes of one body, from an offset that starts at 0.
-select substr(p.content, %(offset)s + 1, %(length)s)
-from mailvault.source_part as p
-where
-    p.email_key = mailvault.source_key(%(email_key)s)
-    and p.kind = %(kind)s
-    and p.part_key = %(part_key)s;
+select
+    case
+        when p.large_object is not null
+            then lo_get(p.large_object, %(offset)s, %(length)s)
+        else substr(p.content, %(offset)s + 1, %(length)s)
+    end as bytes
+from mailvault.parts_of(array[%(email_key)s::text]) as p
+where p.kind = %(kind)s and p.part_key = %(part_key)s
+limit 1;
+
+-- name: shared
+-- Of some parts that emails share, the objects of those that are stored already.
+select
+    s.kind,
+    s.part_key,
+    o.content_type,
+    o.key,
+    o.size,
+    o.sha256,
+    o.etag,
+    false as created,
+    o.checksum,
+    o.version_id,
+    o.content_encoding,
+    o.original_size,
+    o.original_sha256
+from unnest(%(kinds)s::text[], %(part_keys)s::text[]) as wanted (kind, part_key)
+inner join mailvault.shared_part as s
+    on wanted.kind = s.kind and wanted.part_key = s.part_key
+inner join mailvault.object as o on s.object_key = o.key;
 
 -- name: has_files
 select exists(
@@ -49,17 +67,44 @@ select exists(
 );
 
 -- name: resolve_table
--- The table that a name means on this search path, and how its schema is called.
-select n.nspname, c.relname, c.oid
+-- The table that a name means on this search path, how its schema is called, and whether it may
+-- have indexes.
+select n.nspname, c.relname, c.oid, c.relkind in ('r', 'p', 'm') as is_table
 from pg_class as c
 inner join pg_namespace as n on c.relnamespace = n.oid
 where c.oid = to_regclass(%(qualified_name)s);
 
 -- name: columns
-select a.attname, format_type(a.atttypid, a.atttypmod) as type
+-- Types are named so that they mean the same on every search path.
+select
+    a.attname,
+    case
+        when t.typnamespace = 'pg_catalog'::regnamespace then format_type(t.oid, a.atttypmod)
+        else format('%%I.%%I', t.typnamespace::regnamespace::text, t.typname)
+    end as type
 from pg_attribute as a
+inner join pg_type as t on a.atttypid = t.oid
 where a.attrelid = %(table)s and a.attnum > 0 and not a.attisdropped
 order by a.attnum;
+
+-- name: unique_keys
+-- The sets of columns of which an index says that no two rows have the same.
+select
+    array(
+        select a.attname::text
+        from pg_attribute as a
+        where a.attrelid = i.indrelid and a.attnum = any(i.indkey[0:i.indnkeyatts - 1])
+    ) as columns
+from pg_index as i
+where
+    i.indrelid = %(table)s
+    and i.indisunique
+    and i.indisvalid
+    and i.indpred is null
+    and not 0 = any(i.indkey[0:i.indnkeyatts - 1]);
+
+-- name: type_name
+select format_type(%(type)s::oid, null);
 
 -- name: server_encoding
 select current_setting('server_encoding');

@@ -82,12 +82,10 @@ begin
     v_limit := least(p_limit, v_batch.max_emails - v_batch.dispatched);
 
     v_keys := array(
-        select mailvault.source_text(c.key)
-        from mailvault.candidates(
-            v_batch.since, v_batch.until, v_batch.email_keys, v_batch.position
-        ) as c
-        order by c.key
-        limit v_limit
+        select n.key
+        from mailvault.next_keys(
+            v_batch.since, v_batch.until, v_batch.email_keys, v_batch.position, v_limit
+        ) as n
     );
     v_found := cardinality(v_keys);
     v_batch.dispatched := v_batch.dispatched

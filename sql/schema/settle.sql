@@ -65,6 +65,18 @@ $$;
 comment on function mailvault.discard is
 'Forgets cancelled jobs, so that another batch may dispatch their emails.';
 
+create function mailvault.digest_of(p_object_key text)
+returns text
+language sql stable
+as $$
+select encode(coalesce(o.original_sha256, o.sha256), 'hex')
+from mailvault.object as o
+where o.key = p_object_key
+$$;
+
+comment on function mailvault.digest_of is
+'The SHA-256 of what an object stands for, in hexadecimal digits.';
+
 create function mailvault.mark_emails(
     p_keys text[],
     p_stored boolean,

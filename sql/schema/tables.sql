@@ -228,6 +228,19 @@ comment on column mailvault.part.kind is 'The mapping''s name for it: body, atta
 comment on column mailvault.part.part_key is 'The key of its row in the source, as text.';
 comment on column mailvault.part.object_key is 'The object.';
 
+create table mailvault.shared_part (
+    kind text,
+    part_key text collate "C",
+    object_key text collate "C" not null,
+    primary key (kind, part_key)
+);
+
+comment on table mailvault.shared_part is
+'Where parts that emails share are stored, so that they are read and sent once.';
+comment on column mailvault.shared_part.kind is 'What the mapping calls this sort of part.';
+comment on column mailvault.shared_part.part_key is 'The key of its row in the source.';
+comment on column mailvault.shared_part.object_key is 'The object.';
+
 -- Insert-only, and without an index: an update per ack would wait for other workers' and, while an
 -- old snapshot keeps every version, walk them all. Workers fold the rows into few.
 create table mailvault.tally (

@@ -3,8 +3,9 @@ create function mailvault.source_mark_emails(
 )
 returns void
 language sql
+set search_path from current
 as $$
-{updates}
+{body}
 $$;
 
 comment on function mailvault.source_mark_emails is

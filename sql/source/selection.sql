@@ -5,17 +5,14 @@ create function mailvault.candidates(
 returns setof mailvault.source_email
 language sql stable
 as $$
-select e.key, e.received_at, e.selected
+select e.key{columns}, e.received_at, e.selected
 from mailvault.source_email as e
 where
     e.selected
-    and (p_after is null or e.key > mailvault.source_key(p_after))
+    and (p_after is null or {after})
     and (p_since is null or e.received_at >= p_since)
     and (p_until is null or e.received_at < p_until)
-    and (
-        p_keys is null
-        or e.key = any(array(select mailvault.source_key(k) from unnest(p_keys) as k))
-    )
+    and (p_keys is null or {among})
 $$;
 
 comment on function mailvault.candidates is
@@ -27,12 +24,27 @@ create function mailvault.selection(
 returns setof mailvault.source_email
 language sql stable
 as $$
-select c.key, c.received_at, c.selected
-from mailvault.candidates(p_since, p_until, p_keys, p_after) as c
+select e.key{columns}, e.received_at, e.selected
+from mailvault.candidates(p_since, p_until, p_keys, p_after) as e
 where not exists (
-    select from mailvault.job as j where j.email_key = mailvault.source_text(c.key)
+    select from mailvault.job as j where j.email_key = mailvault.source_text(e.key)
 )
 $$;
 
 comment on function mailvault.selection is
 'The emails that a batch would dispatch: selected, not dispatched before, after a position.';
+
+create function mailvault.next_keys(
+    p_since timestamptz, p_until timestamptz, p_keys text[], p_after text, p_limit bigint
+)
+returns table (key text)
+language sql stable
+as $$
+select mailvault.source_text(e.key)
+from mailvault.candidates(p_since, p_until, p_keys, p_after) as e
+order by {order}
+limit p_limit
+$$;
+
+comment on function mailvault.next_keys is
+'The keys of the next emails that a batch is about, in their order.';

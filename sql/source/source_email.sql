@@ -1,9 +1,9 @@
 create view mailvault.source_email as
 select
-    t.{key} as key,
+    {key} as key{key_columns},
     {received} as received_at,
-    ({filter}) as selected
-from {table} as t;
+    {filter} as selected
+from {table};
 
 comment on view mailvault.source_email is
 'The application''s emails: key, when received, and whether enqueue looks at them.';

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from mailvault.observe.doctor import examine_database, holders, server
-from mailvault.source.mapping import load_mapping
+from mailvault.source.mapping.load import load_mapping
 from tests.patient import bad, findings, only
 from tests.waiting import wait_until
 

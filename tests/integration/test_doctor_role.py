@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mailvault.observe.doctor import examine_database, server
-from mailvault.source.mapping import Mapping, load_mapping
-from mailvault.source.views import install_source
+from mailvault.source.mapping.form import Mapping
+from mailvault.source.mapping.load import load_mapping
+from mailvault.source.mapping.views import install_source
 from tests.patient import Role, bad, findings, new_role, only
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import pytest
 
 from mailvault.errors import ConfigError
 from mailvault.queue.batches import Batches, Selection
-from mailvault.source.mapping import Mapping, load_mapping
-from mailvault.source.views import install_source
+from mailvault.source.mapping.form import Mapping
+from mailvault.source.mapping.load import load_mapping
+from mailvault.source.mapping.views import install_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ def test_a_file_with_settings_alone_leaves_the_mapping_as_it_is(tmp_path: Path) 
         ('[email]\ntable = "a"\nkey = "b"\ncolour = "c"\n', "email.colour: Extra inputs"),
         (
             '[email]\ntable="a"\nkey="b"\n[[part]]\nkind="k"\ntable="a"\nkey="b"\nemail="b"\n',
-            "name either content or path",
+            "mailvault.toml:4: part.0: name content or path",
         ),
     ],
 )

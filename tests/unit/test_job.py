@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailvault.errors import FileMissingError
 from mailvault.models import Outcome, StoredObject
 from mailvault.queue.outbox import Lease
-from mailvault.source.reader import SourcePart
+from mailvault.source.description import SourcePart
 from mailvault.worker.job import Job
 
 LEASE = Lease(1, "7", 1, 5, "token")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mailvault.config import Settings
-    from mailvault.source.mapping import Mapping
+    from mailvault.source.mapping.form import Mapping
 
 __all__ = [
     "SEVERITIES",

@@ -11,10 +11,11 @@ from psycopg.rows import dict_row
 
 from mailvault.db import explain, query
 from mailvault.errors import ConfigError, MailvaultError
-from mailvault.source.catalogue import Catalogue, Table
+from mailvault.source.mapping.views import Source
 
 if TYPE_CHECKING:
-    from mailvault.source.mapping import Mapping
+    from mailvault.source.mapping.catalogue import Table
+    from mailvault.source.mapping.form import Mapping
 
 Row = dict[str, Any]
 
@@ -49,31 +50,27 @@ class Examination:
         return self._settings_of_server.get(name, unknown)
 
     @cached_property
-    def _source(self) -> tuple[dict[str, Table], MailvaultError | None]:
-        catalogue = Catalogue(self.connection)
-        names = dict.fromkeys([self.mapping.email.table, *(p.table for p in self.mapping.part)])
+    def source(self) -> Source | MailvaultError:
+        """The mapping and the tables that it is about, or why it does not fit the database."""
         try:
             with self.connection.transaction():
-                catalogue.check(self.mapping)
-                return {name: catalogue.table(name, "") for name in names}, None
+                return Source(self.connection, self.mapping)
         except ConfigError as error:
-            return {}, error
+            return error
         except psycopg.Error as error:
-            return {}, explain(error)
+            return explain(error)
 
     @property
-    def source_tables(self) -> dict[str, Table]:
+    def source_tables(self) -> list[Table]:
         """The tables that the mapping names; none of them if it does not fit the database."""
-        return self._source[0]
-
-    @property
-    def misfit(self) -> MailvaultError | None:
-        """Why the mapping does not fit the database, if it does not."""
-        return self._source[1]
+        if isinstance(self.source, MailvaultError):
+            return []
+        roads = (self.source.email, *self.source.parts)
+        return list(dict.fromkeys(table for road in roads for table in road.tables.values()))
 
     def names_of_source(self) -> dict[str, list[str]]:
         """Return the source's tables as the queries take them."""
-        found = self.source_tables.values()
+        found = self.source_tables
         return {
             "schemas": [table.schema for table in found],
             "tables": [table.name for table in found],

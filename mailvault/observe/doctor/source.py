@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailvault.errors import MailvaultError
 from mailvault.observe.doctor.finding import Finding
+from mailvault.source.mapping.views import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mailvault.observe.doctor.examination import Examination, Row
-    from mailvault.source.mapping import EmailMapping, Mapping, PartMapping
+    from mailvault.source.mapping.catalogue import Table
 
 SMALL_TABLE = 10_000
 """Rows; so few are read as a whole for each group of emails without much ado."""
@@ -18,10 +20,11 @@ SMALL_TABLE = 10_000
 
 def mapping(look: Examination) -> list[Finding]:
     """Find a mapping that names what is not there."""
-    if look.misfit is not None:
-        remedy = look.misfit.hint or "correct mailvault.toml, or connect as a role that may see it"
-        return [Finding("mapping", "problem", str(look.misfit), remedy)]
-    tables = ", ".join(look.source_tables)
+    source = look.source
+    if isinstance(source, MailvaultError):
+        remedy = source.hint or "correct mailvault.toml, or connect as a role that may see it"
+        return [Finding("mapping", "problem", str(source), remedy)]
+    tables = ", ".join(dict.fromkeys(road.section.table for road in (source.email, *source.parts)))
     return [Finding("mapping", "ok", f"the mapping fits the database: {tables}")]
 
 
@@ -119,9 +122,10 @@ def _name(row: Row) -> str:
 
 def _columns(look: Examination, use: str) -> list[Row]:
     """Return what the catalogue says of the columns that the mapping puts to a use."""
-    uses = _uses(look.mapping)
+    assert isinstance(look.source, Source)
+    uses = _uses(look.source)
     names = dict.fromkeys((table, column) for found, table, column in uses if found == use)
-    tables = [look.source_tables[table] for table, _ in names]
+    tables = [table for table, _ in names]
     return look.rows(
         "columns",
         schemas=[table.schema for table in tables],
@@ -130,25 +134,23 @@ def _columns(look: Examination, use: str) -> list[Row]:
     )
 
 
-def _uses(mapping: Mapping) -> Iterator[tuple[str, str, str]]:
+def _uses(source: Source) -> Iterator[tuple[str, Table, str]]:
     """Say what each column is used for, as (use, table, column).
 
-    key: tells rows apart. way: leads from an email to its parts. read: by the views. matched and
-    written: by the functions that mark rows.
+    key: tells rows apart, alone. way: leads from an email to its parts. read: by the views.
+    matched and written: by the functions that mark rows.
     """
-    email = mapping.email
-    sections: tuple[EmailMapping | PartMapping, ...] = (email, *mapping.part)
-    unique = dict.fromkeys((section.table, section.key) for section in sections)
-    for table, key in unique:
-        yield "key", table, key
-    for part in mapping.part:
-        if (part.table, part.email) not in unique:
-            yield "way", part.table, part.email
-        named = (part.email, part.content, part.path, part.filename, part.content_type, part.size)
-        yield from (("read", part.table, column) for column in named if column)
-    yield from (("read", email.table, column) for column in (email.received,) if column)
-    for section in sections:
-        yield "read", section.table, section.key
-        if section.write_back:
-            yield "matched", section.table, section.key
-        yield from (("written", section.table, column) for column in section.write_back)
+    roads = (source.email, *source.parts)
+    unique = {(road.table, *road.section.key) for road in roads if len(road.section.key) == 1}
+    for road in roads:
+        if len(road.section.key) == 1:
+            yield "key", road.table, road.section.key[0]
+    for part in source.parts:
+        link = part.part.email[0]
+        if isinstance(link, str) and (part.table, link) not in unique and not part.part.join:
+            yield "way", part.table, link
+    for road in roads:
+        yield from (("read", table, column) for table, column in road.read)
+        if road.section.write_back:
+            yield from (("matched", road.table, column) for column in road.section.key)
+        yield from (("written", road.table, column) for column in road.section.write_back)

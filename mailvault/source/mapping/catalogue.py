@@ -1,0 +1,80 @@
+"""What the database says of the tables that a mapping names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import ExecStatus
+
+from mailvault.db import query
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table of the application, with the type of each column.
+
+    Attributes:
+        unique_keys: Sets of columns of which no two rows have the same; None where that cannot
+            be known, as of a view.
+    """
+
+    schema: str
+    name: str
+    columns: dict[str, str]
+    unique_keys: frozenset[frozenset[str]] | None
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The qualified name, to be composed into a statement."""
+        return sql.Identifier(self.schema, self.name)
+
+
+class Catalogue:
+    """Looks tables up once."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        self._tables: dict[str, Table | None] = {}
+
+    def table(self, name: str) -> Table | None:
+        """Return the table that `name`, or `schema.name`, means on the search path."""
+        if name not in self._tables:
+            self._tables[name] = self._look_up(name)
+        return self._tables[name]
+
+    def type_of(self, expression: sql.Composable, tables: sql.Composable) -> str:
+        """Return the type of an expression over some tables.
+
+        It is only described, which asks for no right to read them.
+
+        Raises:
+            psycopg.Error: It cannot be computed from them.
+        """
+        statement = sql.SQL("select {} from {}").format(expression, tables)
+        server = self._connection.pgconn
+        with self._connection.transaction():
+            for described in (
+                server.prepare(b"", statement.as_bytes(self._connection)),
+                server.describe_prepared(b""),
+            ):
+                if described.status != ExecStatus.COMMAND_OK:
+                    raise psycopg.errors.error_from_result(described)
+        (row,) = self._connection.execute(
+            query("source", "type_name"), {"type": described.ftype(0)}
+        )
+        return str(row[0])
+
+    def _look_up(self, name: str) -> Table | None:
+        quoted = sql.Identifier(*name.split(".", 1)).as_string(self._connection)
+        found = self._connection.execute(
+            query("source", "resolve_table"), {"qualified_name": quoted}
+        ).fetchone()
+        if found is None:
+            return None
+        schema, table, oid, is_table = found
+        columns = self._connection.execute(query("source", "columns"), {"table": oid})
+        keys = self._connection.execute(query("source", "unique_keys"), {"table": oid})
+        unique = frozenset(frozenset(names) for (names,) in keys)
+        return Table(schema, table, dict(columns.fetchall()), unique if is_table else None)
