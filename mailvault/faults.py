@@ -58,6 +58,7 @@ _BY_STATE = {
     "58": Fault(Kind.DOUBTFUL, "postgres_fault"),  # the server's disk fails, under all or one row
     "42501": Fault(Kind.DENIED, "postgres_denied"),  # a missing grant, or row-level security
     "55P03": Fault(Kind.LOCKED, "postgres_locked"),  # lock_timeout
+    "42704": _ROW,  # a large object that is gone
     "42": _OURS,  # no such table, column or function; wrong types
     "0A": _OURS,  # not supported
     "3F": _OURS,  # no such schema
