@@ -21,5 +21,6 @@ comment on column mailvault.schema_version.applied_at is 'When it was applied.';
 \ir schema/settle.sql
 \ir schema/claim.sql
 \ir schema/recover.sql
+\ir schema/live.sql
 \ir schema/control.sql
 \ir schema/views.sql

@@ -6,35 +6,69 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailvault.cli.explain import explain_source
 from mailvault.cli.settings import pass_settings
 from mailvault.db import connect, sql_directory
 from mailvault.migrate import lock, migrate
+from mailvault.source.mapping.live import install_live, is_live, remove_live
 from mailvault.source.mapping.load import load_mapping
-from mailvault.source.mapping.views import install_source
+from mailvault.source.mapping.views import Source
 
 if TYPE_CHECKING:
+    import psycopg
+
     from mailvault.config import Settings
 
 
 @click.command()
 @click.option("--example", is_flag=True, help="Also make the quick start's tables.")
+@click.option(
+    "--live/--no-live",
+    default=None,
+    help="Note what the application changes, by triggers on its tables; or do so no longer.",
+)
+@click.option("--explain", is_flag=True, help="Only show what it would make, and some mail.")
 @pass_settings
-def init(settings: Settings, *, example: bool) -> None:
+def init(settings: Settings, *, example: bool, live: bool | None, explain: bool) -> None:
     """Create or upgrade mailvault's schema in the database; safe to repeat.
 
     \b
-    Example:
+    Examples:
       mailvault init --example    # on an empty database, to try it
+      mailvault init --explain    # look first: nothing is changed
       mailvault init              # with the mapping of mailvault.toml
+      mailvault init --live       # and new and changed mail is moved from now on, by itself
     """
     mapping = load_mapping()
     with connect(settings) as connection:
+        if explain:
+            with connection.transaction(force_rollback=True):
+                migrate(connection)
+                _make_example(connection, wanted=example)
+                explain_source(connection, mapping)
+            return
         for migration in migrate(connection):
             click.echo(f"applied {migration.version:04} {migration.name}")
         with connection.transaction():
             lock(connection)
-            if example:
-                text = (sql_directory() / "example.sql").read_text(encoding="utf-8")
-                connection.execute(text)
-            install_source(connection, mapping)
+            _make_example(connection, wanted=example)
+            source = Source(connection, mapping)
+            source.install(connection)
+            watched = _watch(connection, source, live=live)
     click.echo("the schema is up to date")
+    if watched:
+        click.echo(f"changes are noted of: {', '.join(watched)}")
+
+
+def _make_example(connection: psycopg.Connection, *, wanted: bool) -> None:
+    if wanted:
+        text = (sql_directory() / "example.sql").read_text(encoding="utf-8")
+        connection.execute(text)
+
+
+def _watch(connection: psycopg.Connection, source: Source, *, live: bool | None) -> list[str]:
+    """Put triggers on the application's tables, or take them off, or fit them anew."""
+    if live if live is not None else is_live(connection):
+        return install_live(connection, source)
+    remove_live(connection)
+    return []

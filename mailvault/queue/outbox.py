@@ -236,6 +236,11 @@ class Outbox:
         [(paused, cancelled)] = self._call("orders")
         return Orders(paused, frozenset(cancelled))
 
+    def absorb(self) -> int:
+        """Take up what the application changed; return how many changes that were."""
+        [(count,)] = self._call("absorb")
+        return int(count)
+
     def stored(self, keys: Sequence[str]) -> set[str]:
         """Return those of some object keys that are in the ledger."""
         return {key for (key,) in self._call("stored", keys=texts(keys))}

@@ -307,6 +307,8 @@ class Loop:
         if time.monotonic() < self._look_at:
             return
         self._throttle.follow()
+        while self._patience.insist(self._outbox.absorb):
+            pass
         orders = self._patience.insist(self._outbox.orders)
         self._look_at = time.monotonic() + LOOK
         if orders.paused != self._paused:

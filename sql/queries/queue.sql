@@ -76,12 +76,16 @@ select o.key
 from mailvault.object as o
 where o.key = any(%(keys)s::text[]);
 
+-- name: absorb
+select mailvault.absorb();
+
 -- name: is_drained
 -- Nothing is ready, nothing waits for another attempt, and nobody has anything in hand.
 select
     not exists (select from mailvault.outbox)
     and not exists (select from mailvault.delayed)
-    and not exists (select from mailvault.lease);
+    and not exists (select from mailvault.lease)
+    and not exists (select from mailvault.change);
 
 -- name: listen
 listen mailvault;

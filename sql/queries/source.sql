@@ -59,6 +59,38 @@ inner join mailvault.shared_part as s
     on wanted.kind = s.kind and wanted.part_key = s.part_key
 inner join mailvault.object as o on s.object_key = o.key;
 
+-- name: sample_emails
+select mailvault.source_text(e.key) as email, e.received_at, e.selected
+from mailvault.source_email as e
+limit %(limit)s;
+
+-- name: sample_parts
+-- Of the first emails that are to be moved.
+select
+    p.email,
+    p.kind,
+    p.part_key as part,
+    p.size,
+    case when p.in_table then 'in the table' else p.path end as bytes,
+    p.filename,
+    p.content_type,
+    p.encoding,
+    p.object_key
+from
+    mailvault.parts_of(
+        array(
+            select mailvault.source_text(e.key)
+            from mailvault.source_email as e
+            where e.selected
+            limit %(limit)s
+        )
+    ) as p
+limit %(limit)s;
+
+-- name: lock_briefly
+-- The application's next statements wait for whoever waits for a lock on its table.
+set local lock_timeout = '2s';
+
 -- name: has_files
 select exists(
     select 1
@@ -102,6 +134,29 @@ where
     and i.indisvalid
     and i.indpred is null
     and not 0 = any(i.indkey[0:i.indnkeyatts - 1]);
+
+-- name: columns_that_matter
+-- The columns of a table that the views of the source depend on, through whatever expression.
+select coalesce(array_agg(distinct a.attname::text), '{}') as names
+from pg_depend as d
+inner join pg_rewrite as r on d.objid = r.oid
+inner join pg_class as v on r.ev_class = v.oid
+inner join pg_class as c on d.refobjid = c.oid
+inner join pg_attribute as a on c.oid = a.attrelid and d.refobjsubid = a.attnum
+where
+    d.classid = 'pg_rewrite'::regclass
+    and d.refclassid = 'pg_class'::regclass
+    and v.relnamespace = 'mailvault'::regnamespace
+    and v.relname in ('source_email', 'source_part')
+    and c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
+    and c.relname = %(relation)s;
+
+-- name: is_live
+select exists(
+    select 1
+    from pg_trigger as t
+    where t.tgname like 'mailvault\_live\_%%'
+);
 
 -- name: type_name
 select format_type(%(type)s::oid, null);

@@ -241,6 +241,35 @@ comment on column mailvault.shared_part.kind is 'What the mapping calls this sor
 comment on column mailvault.shared_part.part_key is 'The key of its row in the source.';
 comment on column mailvault.shared_part.object_key is 'The object.';
 
+create table mailvault.change (
+    id bigint generated always as identity primary key,
+    email_key text collate "C",
+    kind text,
+    part_key text collate "C"
+) with (autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_scale_factor = 0);
+
+comment on table mailvault.change is
+'What the application changed, noted by its own transactions, until a worker takes it up.';
+comment on column mailvault.change.id is 'In the order in which they were noted.';
+comment on column mailvault.change.email_key is 'The email, new or changed.';
+comment on column mailvault.change.kind is 'Of a part that emails share: its kind.';
+comment on column mailvault.change.part_key is 'Of a part that emails share: the key of its row.';
+
+-- While a part is here, nobody may say where it is stored: whoever does has read it before.
+create index change_of_part on mailvault.change (kind, part_key) where kind is not null;
+
+create table mailvault.missed_change (
+    table_name text not null,
+    message text not null,
+    missed_at timestamptz not null default now()
+);
+
+comment on table mailvault.missed_change is
+'Changes that could not be noted, the first of each sort.';
+comment on column mailvault.missed_change.table_name is 'The application''s table.';
+comment on column mailvault.missed_change.message is 'Why not.';
+comment on column mailvault.missed_change.missed_at is 'When that began.';
+
 -- Insert-only, and without an index: an update per ack would wait for other workers' and, while an
 -- old snapshot keeps every version, walk them all. Workers fold the rows into few.
 create table mailvault.tally (

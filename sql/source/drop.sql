@@ -10,7 +10,7 @@ begin
         where
             p.pronamespace = 'mailvault'::regnamespace
             and (
-                p.proname in ('candidates', 'selection', 'next_keys', 'parts_of')
+                p.proname in ('candidates', 'selection', 'next_keys', 'known_keys', 'parts_of')
                 or p.proname like 'source\_%'
             )
     loop

@@ -4,6 +4,7 @@ create function mailvault.source_mark_emails(
 returns void
 language sql
 set search_path from current
+set "mailvault.writes" = 'on'
 as $$
 {body}
 $$;

@@ -48,3 +48,15 @@ $$;
 
 comment on function mailvault.next_keys is
 'The keys of the next emails that a batch is about, in their order.';
+
+create function mailvault.known_keys(p_keys text[])
+returns table (key text, selected boolean)
+language sql stable
+as $$
+select mailvault.source_text(e.key), e.selected
+from mailvault.source_email as e
+where {among}
+$$;
+
+comment on function mailvault.known_keys is
+'Those of some emails that are in the source, and whether enqueue looks at them.';

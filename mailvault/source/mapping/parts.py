@@ -8,7 +8,7 @@ from psycopg import sql
 
 from mailvault.models import TransferEncoding
 from mailvault.source.mapping.key import KeyShape
-from mailvault.source.mapping.road import Expression, Road
+from mailvault.source.mapping.road import Expression, Joined, Road
 
 if TYPE_CHECKING:
     from mailvault.source.mapping.catalogue import Catalogue
@@ -30,7 +30,10 @@ class PartRoad(Road):
     Attributes:
         part: Its section.
         key: The columns that tell its rows apart.
+        email_key: What leads to the email, as its key, once its columns were asked for.
     """
+
+    email_key: sql.Composable
 
     def __init__(self, catalogue: Catalogue, mapping: Mapping, number: int, encoding: str) -> None:
         """With the encoding of the bytes that text stands for.
@@ -41,7 +44,7 @@ class PartRoad(Road):
         super().__init__(catalogue, mapping, number)
         self.part: PartMapping = mapping.part[number]
         self._encoding = encoding
-        self._emails = self._look_up(mapping.email.table, "email").identifier
+        self._emails = self._look_up(mapping.email.table, "email")
         self.key_columns()
         self.key = KeyShape.of(self.table, self.part.key, f"part_key_of_{self.part.kind}")
 
@@ -53,12 +56,13 @@ class PartRoad(Road):
         """
         part = self.part
         links = self._links(email)
+        self.email_key = email.row(links)
         named = zip(email.fields("email_key"), links, strict=False)
         path = self.text(part.path, "path").sql if part.path else NOTHING
         content = self._content()
         key = self.key.row(self.key_columns())
         return {
-            "email": email.row(links),
+            "email": self.email_key,
             "email_columns": sql.SQL("").join(
                 sql.SQL(",\n    {} as {}").format(link, name) for name, link in named
             ),
@@ -105,10 +109,8 @@ class PartRoad(Road):
         keys: list[sql.Composable] = [sql.Identifier(EMAIL, name) for name in email.columns]
         pairs = zip(keys, given, strict=True)
         equal = [sql.SQL("{} = {}").format(key, link.sql) for key, link in pairs]
-        self.sources = sql.SQL("{}\ninner join {} as {} on {}").format(
-            self.sources, self._emails, sql.Identifier(EMAIL), sql.SQL(" and ").join(equal)
-        )
-        self._type_of(sql.SQL("true"), ("email",))
+        on = sql.SQL(" and ").join(equal)
+        self._add_join(Joined(EMAIL, self._emails, on, optional=False), "email")
         return keys
 
     def _content(self) -> dict[str, sql.Composable]:

@@ -29,6 +29,15 @@ class Expression(NamedTuple):
     type: str
 
 
+class Joined(NamedTuple):
+    """A table that was joined to a road."""
+
+    alias: str
+    table: Table
+    on: sql.Composable
+    optional: bool
+
+
 class Road:
     """The way from the rows of a section to all that it refers to.
 
@@ -38,7 +47,6 @@ class Road:
         table: The table whose rows they are.
         alias: What this table is called in SQL.
         tables: All tables by their aliases, in the order in which they are joined.
-        sources: The FROM clause.
         read: The columns that were referred to so far, with their tables.
     """
 
@@ -59,9 +67,30 @@ class Road:
         self.alias = given or self.table.name
         self.tables = {self.alias: self.table}
         self.read: set[tuple[Table, str]] = set()
-        self.sources: sql.Composable = self._source(self.table, self.alias)
+        self._joins: list[Joined] = []
         if isinstance(self.section, PartMapping):
             self._join(self.section)
+
+    @property
+    def sources(self) -> sql.Composable:
+        """The FROM clause."""
+        return self.sources_with({})
+
+    def sources_with(self, rows: dict[str, sql.Composable]) -> sql.Composable:
+        """Return the FROM clause with other rows in place of the tables of some aliases."""
+
+        def source(alias: str, table: Table) -> sql.Composable:
+            return sql.SQL("{} as {}").format(
+                rows.get(alias, table.identifier), sql.Identifier(alias)
+            )
+
+        clause = source(self.alias, self.table)
+        for join in self._joins:
+            how = "left" if join.optional and join.alias not in rows else "inner"
+            clause = sql.SQL("{}\n{} join {} on {}").format(
+                clause, sql.SQL(how), source(join.alias, join.table), join.on
+            )
+        return clause
 
     def misfit(self, steps: Iterable[str | int], text: str, hint: str = "") -> ConfigError:
         """Return the error that says what is wrong with a setting of the section."""
@@ -163,12 +192,12 @@ class Road:
                     f"a second table is called {alias!r} here",
                     "give it another name with: as = …",
                 )
-            how = "left join" if join.optional else "inner join"
             self.tables[alias] = table
-            self.sources = sql.SQL("{}\n{} {} on {}").format(
-                self.sources, sql.SQL(how), self._source(table, alias), bracketed(join.on)
-            )
-            self._type_of(sql.SQL("true"), (*steps, "on"))
+            self._add_join(Joined(alias, table, bracketed(join.on), join.optional), *steps, "on")
+
+    def _add_join(self, join: Joined, *steps: str | int) -> None:
+        self._joins.append(join)
+        self._type_of(sql.SQL("true"), steps)
 
     def _look_up(self, name: str, *steps: str | int) -> Table:
         found = self._catalogue.table(name)
@@ -188,10 +217,6 @@ class Road:
         table = self.tables[alias]
         self.read.add((table, name))
         return Expression(sql.Identifier(alias, name), table.columns[name])
-
-    @staticmethod
-    def _source(table: Table, alias: str) -> sql.Composed:
-        return sql.SQL("{} as {}").format(table.identifier, sql.Identifier(alias))
 
 
 def bracketed(fragment: str) -> sql.Composable:

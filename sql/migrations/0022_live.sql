@@ -1,0 +1,175 @@
+-- What the application changes is noted by triggers, and taken up by workers.
+
+create table mailvault.change (
+    id bigint generated always as identity primary key,
+    email_key text collate "C",
+    kind text,
+    part_key text collate "C"
+) with (autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_scale_factor = 0);
+
+comment on table mailvault.change is
+'What the application changed, noted by its own transactions, until a worker takes it up.';
+comment on column mailvault.change.id is 'In the order in which they were noted.';
+comment on column mailvault.change.email_key is 'The email, new or changed.';
+comment on column mailvault.change.kind is 'Of a part that emails share: its kind.';
+comment on column mailvault.change.part_key is 'Of a part that emails share: the key of its row.';
+
+-- While a part is here, nobody may say where it is stored: whoever does has read it before.
+create index change_of_part on mailvault.change (kind, part_key) where kind is not null;
+
+create table mailvault.missed_change (
+    table_name text not null,
+    message text not null,
+    missed_at timestamptz not null default now()
+);
+
+comment on table mailvault.missed_change is
+'Changes that could not be noted, the first of each sort.';
+comment on column mailvault.missed_change.table_name is 'The application''s table.';
+comment on column mailvault.missed_change.message is 'Why not.';
+comment on column mailvault.missed_change.missed_at is 'When that began.';
+
+create function mailvault.redispatch(p_jobs bigint[])
+returns void
+language sql
+as $$
+-- What is recorded of them is of mail as it was; the objects stay in the ledger.
+with unmade as (
+    delete from mailvault.part as p
+    where p.job_id = any(p_jobs)
+    returning p.job_id, p.object_key
+),
+
+again as (
+    insert into mailvault.outbox (priority, job_id, batch_id, email_key)
+    select j.priority, j.id, j.batch_id, j.email_key
+    from mailvault.job as j
+    where j.id = any(p_jobs)
+    returning job_id, batch_id
+),
+
+lost as (
+    select again.job_id, again.batch_id, count(unmade.job_id) as parts, sum(o.size) as bytes
+    from again
+    left join unmade on again.job_id = unmade.job_id
+    left join mailvault.object as o on unmade.object_key = o.key
+    group by again.job_id, again.batch_id
+)
+
+select mailvault.count_up(
+    lost.batch_id,
+    p_processed => -count(*),
+    p_parts => -sum(lost.parts)::bigint,
+    p_bytes => -coalesce(sum(lost.bytes), 0)::bigint
+)
+from lost
+group by lost.batch_id;
+$$;
+
+comment on function mailvault.redispatch is
+'Sends emails that were stored to the outbox again, since they changed.';
+
+create function mailvault.absorb(p_limit integer default 1000)
+returns bigint
+language plpgsql
+as $$
+declare
+    v_keys text[];
+    v_kinds text[];
+    v_part_keys text[];
+    v_done bigint[];
+    v_dead bigint[];
+    v_known text[];
+    v_selected text[];
+    v_old text[];
+    v_new text[];
+    v_busy text[];
+    v_absorbed bigint;
+begin
+    -- Several workers do this at once, each with rows of its own.
+    with chosen as materialized (
+        select c.id from mailvault.change as c order by c.id limit p_limit for update skip locked
+    ),
+
+    gone as (
+        delete from mailvault.change as c
+        where c.id = any(array(select chosen.id from chosen))
+        returning c.email_key, c.kind, c.part_key
+    )
+
+    select array_agg(gone.email_key), array_agg(gone.kind), array_agg(gone.part_key), count(*)
+    into v_keys, v_kinds, v_part_keys, v_absorbed
+    from gone;
+    if v_absorbed = 0 then
+        return 0;
+    end if;
+
+    -- In the order of their keys: two who absorb changes of the same emails cannot deadlock. The
+    -- second finds what the first made of them, in a statement of its own.
+    perform from mailvault.job as j
+    where j.email_key = any(v_keys)
+    order by j.id
+    for no key update;
+
+    -- What the source has of them; the rest was deleted since.
+    select array_agg(k.key), array_agg(k.key) filter (where k.selected)
+    into v_known, v_selected
+    from mailvault.known_keys(v_keys) as k;
+
+    -- Who holds a lease may have read what was there before: such emails wait until it ends. Those
+    -- in the outbox will be read as they are now. All from one snapshot, in which a job is in one
+    -- place.
+    select
+        array_agg(s.id) filter (where s.place = 'done'),
+        array_agg(s.id) filter (where s.place = 'dead'),
+        array_agg(s.email_key) filter (where s.place = 'leased'),
+        array_agg(s.email_key)
+    into v_done, v_dead, v_busy, v_old
+    from (
+        select
+            j.id,
+            j.email_key,
+            case
+                when exists (select from mailvault.lease as l where l.job_id = j.id) then 'leased'
+                when exists (select from mailvault.dead_letter as d where d.job_id = j.id)
+                    then 'dead'
+                when exists (
+                    select from mailvault.outbox as o
+                    where o.priority = j.priority and o.job_id = j.id
+                ) then 'ready'
+                when exists (select from mailvault.delayed as w where w.job_id = j.id)
+                    then 'ready'
+                else 'done'
+            end as place
+        from mailvault.job as j
+        where j.email_key = any(v_known)
+    ) as s;
+    v_new := array(
+        select k.key
+        from unnest(v_selected) as k (key)
+        where k.key <> all(coalesce(v_old, '{}'))
+    );
+
+    insert into mailvault.change (email_key, kind, part_key)
+    select distinct c.email_key, c.kind, c.part_key
+    from unnest(v_keys, v_kinds, v_part_keys) as c (email_key, kind, part_key)
+    where c.email_key = any(v_busy);
+    get diagnostics v_absorbed = row_count;
+    v_absorbed := cardinality(v_keys) - v_absorbed;
+
+    delete from mailvault.shared_part as s
+    using unnest(v_kinds, v_part_keys) as c (kind, part_key)
+    where s.kind = c.kind and s.part_key = c.part_key;
+
+    perform mailvault.redispatch(v_done);
+    perform mailvault.retry(v_dead, true) where cardinality(v_dead) > 0;
+    perform mailvault.count_up(0, p_dispatched => mailvault.dispatch(0, 1, v_new))
+    where cardinality(v_new) > 0;
+    perform mailvault.wake();
+    return v_absorbed;
+end
+$$;
+
+comment on function mailvault.absorb is
+'Takes up what the application changed: dispatches new emails, and changed ones again; returns how '
+'many changes that were, without those that must wait for a lease to end.';

@@ -1,0 +1,41 @@
+-- It runs in the application's own transactions: it reads the rows that changed, adds rows to one
+-- table and waits for nobody. What goes wrong here is kept for the operator, and nothing else comes
+-- of it.
+create function {function}()
+returns trigger
+language plpgsql
+security definer
+set search_path from current
+as $$
+begin
+    if tg_op = 'INSERT' then
+        insert into mailvault.change (email_key, kind, part_key)
+        {inserted};
+    elsif tg_op = 'UPDATE' then
+        insert into mailvault.change (email_key, kind, part_key)
+        {updated};
+    else
+        insert into mailvault.change (email_key, kind, part_key)
+        {deleted};
+    end if;
+    return null;
+exception
+    when others then
+        begin
+            if not exists (
+                select from mailvault.missed_change as m
+                where m.table_name = tg_relid::regclass::text and m.message = sqlerrm
+            ) then
+                insert into mailvault.missed_change (table_name, message)
+                values (tg_relid::regclass::text, sqlerrm);
+            end if;
+        exception
+            when others then
+                raise warning 'mailvault could not note a change: %', sqlerrm;
+        end;
+        return null;
+end
+$$;
+
+comment on function {function} is
+'Notes which emails the application changed, for workers to take up.';

@@ -1,0 +1,225 @@
+"""With triggers on its tables, what an application changes is moved with no further enqueue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from mailvault.source.mapping.live import install_live, is_live, remove_live
+from mailvault.source.mapping.load import load_mapping
+from mailvault.source.mapping.views import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.application import Application
+
+
+@pytest.fixture
+def live(application: Application) -> Iterator[Application]:
+    """An application whose changes are noted."""
+    source = Source(application.connection, load_mapping())
+    assert install_live(application.connection, source) == ["public.emails", "public.files"]
+    yield application
+    application.reconcile()
+
+
+def noted(application: Application) -> list[str]:
+    rows = application.all("select email_key from mailvault.change order by id")
+    return [key for (key,) in rows]
+
+
+def absorb(application: Application) -> int:
+    count: int = application.one("select mailvault.absorb()")
+    return count
+
+
+def settle(application: Application) -> int:
+    """Store everything that is ready; return how many emails that was."""
+    return (
+        application.one("""
+        select cardinality(mailvault.ack(
+            array_agg(c.job_id), array_agg(c.token), array_agg(c.place::integer),
+            array_agg('body'::text), array_agg(c.email_key), array_agg('emails/' || c.email_key),
+            array_agg(1::bigint), array_agg(sha256('x')), array_agg('etag'::text),
+            array_agg('text/html'::text), array_agg(null::text), array_agg(null::text),
+            array_agg(null::text), array_agg(null::bigint), array_agg(null::bytea)
+        ))
+        from mailvault.claim(1, 1000, '1 minute')
+            with ordinality as c (job_id, token, email_key, attempt, priority, place)
+    """)
+        or 0
+    )
+
+
+def test_new_mail_is_dispatched_with_the_transaction_that_adds_it(live: Application) -> None:
+    connection = live.connection
+    with connection.transaction():
+        email = live.add_email()
+        live.add_file(email, b"x", "x")
+        with psycopg.connect(live.dsn, autocommit=True) as other:
+            assert other.execute("select mailvault.absorb()").fetchone() == (0,)
+    with connection.transaction(force_rollback=True):
+        live.add_email()
+    assert noted(live) == [str(email)] * 2
+    assert absorb(live) == 2
+    assert live.all("select email_key, batch_id, priority from mailvault.outbox") == [
+        (str(email), 0, 1)
+    ]
+    assert absorb(live) == 0
+
+
+def test_many_rows_of_one_statement_are_noted_at_once(live: Application) -> None:
+    live.add_emails(5000)
+    with live.connection.cursor().copy("copy emails (id, body) from stdin") as copy:
+        copy.write(b"9999\tcopied\n")
+    while absorb(live):
+        pass
+    assert live.one("select count(*) from mailvault.outbox") == 5001
+    assert settle(live) == 1000
+
+
+def test_what_does_not_concern_the_mail_is_no_change(live: Application) -> None:
+    email = live.add_email()
+    live.add_file(email, b"x", "x")
+    absorb(live)
+    run = live.connection.execute
+    run("update emails set subject = 'other', migration_error = 'x'")
+    run("update emails set body = body")
+    run("update files set s3_path = 'x', filename = filename")
+    assert settle(live) == 1  # which marks the email
+    assert noted(live) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update emails set body = 'other'",
+        "update files set filename = 'other'",
+        "insert into files (email_id, local_path) values (1, 'y')",
+        "delete from files",
+    ],
+)
+def test_changed_mail_is_stored_again(live: Application, change: str) -> None:
+    email = live.add_email()
+    live.add_file(email, b"x", "x")
+    absorb(live)
+    assert settle(live) == 1
+    assert live.processed() == 1
+    live.connection.execute(change)
+    assert noted(live) == [str(email)]
+    assert absorb(live) == 1
+    assert (live.processed(), live.one("select count(*) from mailvault.part")) == (0, 0)
+    live.reconcile()
+    assert settle(live) == 1
+    assert live.processed() == 1
+
+
+def test_an_attachment_that_goes_to_another_email_changes_both(live: Application) -> None:
+    one, other = live.add_email(), live.add_email()
+    live.add_file(one, b"x", "x")
+    absorb(live)
+    live.connection.execute("update files set email_id = %s", [other])
+    assert sorted(noted(live)) == [str(one), str(other)]
+
+
+def test_a_change_waits_for_the_lease_of_whoever_may_have_read_before(live: Application) -> None:
+    email = live.add_email()
+    absorb(live)
+    run = live.connection.execute
+    run("create table held as select * from mailvault.claim(1, 10, '1 minute')")
+    run("update emails set body = 'other'")
+    assert absorb(live) == 0
+    assert noted(live) == [str(email)]
+    run("select mailvault.release(array_agg(job_id), array_agg(token)) from held")
+    assert absorb(live) == 1
+    assert settle(live) == 1
+    assert noted(live) == []
+
+
+def test_a_dead_letter_that_changes_has_all_its_attempts_again(live: Application) -> None:
+    live.add_email()
+    absorb(live)
+    run = live.connection.execute
+    run("""
+        select mailvault.nack(
+            1, array_agg(c.job_id), array_agg(c.token), array_agg('fault'::text),
+            array_agg('why'::text), array_agg(false)
+        )
+        from mailvault.claim(1, 64, '1 minute') as c
+    """)
+    assert live.one("select count(*) from mailvault.dead_letter") == 1
+    run("update emails set body = 'mended'")
+    assert absorb(live) == 1
+    assert live.all("select attempts from mailvault.outbox") == [(0,)]
+
+
+def test_mail_that_is_gone_or_not_wanted_is_let_be(live: Application) -> None:
+    first, second = live.add_email(), live.add_email()
+    absorb(live)
+    assert settle(live) == 2
+    live.connection.execute("update emails set body = 'x' where id = %s", [first])
+    live.connection.execute("delete from emails where id = %s", [first])
+    live.connection.execute("insert into emails (body, is_migrated) values ('x', true)")
+    absorb(live)
+    assert live.one("select count(*) from mailvault.outbox") == 0
+    assert live.processed() == 2
+    assert second
+
+
+def test_two_workers_take_up_the_same_change_once(live: Application) -> None:
+    email = live.add_email()
+    absorb(live)
+    assert settle(live) == 1
+    for _ in range(2):
+        live.connection.execute("update emails set body = body || 'x'")
+    with psycopg.connect(live.dsn) as one:
+        assert one.execute("select mailvault.absorb(1)").fetchone() == (1,)
+        assert noted(live) == [str(email)] * 2
+        with psycopg.connect(live.dsn) as other:
+            other.execute("set lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                other.execute("select mailvault.absorb(1)")
+    assert absorb(live) == 1
+    assert live.one("select count(*) from mailvault.outbox") == 1
+
+
+def test_the_application_needs_no_rights_and_never_fails(live: Application) -> None:
+    run = live.connection.execute
+    run("create role of_application")
+    try:
+        run("grant all on emails, files to of_application; set role of_application")
+        live.add_email()
+        run("reset role; alter table mailvault.change rename to gone; set role of_application")
+        live.add_email()
+        live.add_email()
+        run("reset role; alter table mailvault.gone rename to change")
+    finally:
+        run("reset role; drop owned by of_application; drop role of_application")
+    assert len(noted(live)) == 1
+    [(table, message)] = live.all("select table_name, message from mailvault.missed_change")
+    assert (table, message) == ("emails", 'relation "mailvault.change" does not exist')
+    absorb(live)
+
+
+def test_the_triggers_go_without_a_trace(live: Application) -> None:
+    remove_live(live.connection)
+    assert not is_live(live.connection)
+    live.add_email()
+    assert noted(live) == []
+    assert live.one("select count(*) from pg_proc where proname like 'live\\_%%'") == 0
+
+
+def test_init_fits_the_triggers_to_another_mapping(live: Application) -> None:
+    live.connection.execute("alter table emails rename body to words")
+    mapping = load_mapping()
+    body = mapping.part[0].model_copy(update={"content": "words"})
+    source = Source(live.connection, mapping.model_copy(update={"part": (body,)}))
+    source.install(live.connection)
+    assert install_live(live.connection, source) == ["public.emails"]
+    live.connection.execute("insert into emails (words) values ('x')")
+    assert noted(live) == ["1"]
+    assert live.one("select count(*) from pg_trigger where tgname like 'mailvault%%'") == 3
+    absorb(live)
