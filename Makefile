@@ -67,6 +67,10 @@ kill-everywhere: $(EXTENSION) ## Kill a worker before and after each of its syst
 failover: $(EXTENSION) ## Fail over N times to a standby that missed commits
 	$(BIN)/python -W ignore -m tests.fault.failover -n $(or $(N),20)
 
+.PHONY: live
+live: $(EXTENSION) ## Move the mail of an application at work, for MINUTES=10
+	$(BIN)/python -W ignore -m tests.fault.live --minutes $(or $(MINUTES),10)
+
 .PHONY: prove
 prove: $(EXTENSION) ## Compare 100,000 histories of the queue with its model (hours)
 	MODEL_HISTORIES=100000 $(PYTEST) tests/model

@@ -103,6 +103,13 @@ class BodyUnreadableError(SourceError):
     reason = "body_unreadable"
 
 
+class RowGoneError(SourceError):
+    """The row with the content went away after it was found: the next look finds what is left."""
+
+    reason = "row_gone"
+    retryable = True
+
+
 class SourceBusyError(SourceError):
     """PostgreSQL did not hand over the content of one row in the time that it allows."""
 

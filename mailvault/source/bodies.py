@@ -12,7 +12,13 @@ from psycopg import IsolationLevel
 
 from mailvault.arrays import texts
 from mailvault.db import first_line, query
-from mailvault.errors import BodyUnreadableError, SourceBusyError, SourceError, SpoolError
+from mailvault.errors import (
+    BodyUnreadableError,
+    RowGoneError,
+    SourceBusyError,
+    SourceError,
+    SpoolError,
+)
 from mailvault.faults import Kind, diagnose
 from mailvault.models import SourceFile
 from mailvault.source.description import SLICE
@@ -77,7 +83,7 @@ class BodyReader:
                 },
                 binary=True,
             )
-            gone = BodyUnreadableError("its row is gone from the source")
+            gone = RowGoneError("its row is gone from the source")
             found: dict[tuple[str, str], bytes | SourceError] = dict.fromkeys(
                 (part.name for part in parts), gone
             )
@@ -150,7 +156,7 @@ def _slices(connection: psycopg.Connection, part: SourcePart) -> Iterator[bytes]
             binary=True,
         ).fetchone()
         if row is None or row[0] is None:
-            raise BodyUnreadableError("its row is gone from the source")
+            raise RowGoneError("its row is gone from the source")
         yield row[0]
         if len(row[0]) < SLICE:
             break

@@ -15,7 +15,7 @@ from tests.settings import settings_of
 if TYPE_CHECKING:
     from mailvault.config import Settings, UploaderChoice
 
-FROM_THE_DATABASE = {"body_unreadable", "source_busy", "spool_failed"}
+FROM_THE_DATABASE = {"body_unreadable", "row_gone", "source_busy", "spool_failed"}
 
 
 @pytest.fixture
