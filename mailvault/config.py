@@ -143,6 +143,11 @@ class Settings(BaseSettings):
     migration_chunk_timeout: float = Field(
         default=300, gt=0, description="Seconds until a hanging worker's jobs are taken back."
     )
+    migration_eligible_every: float = Field(
+        default=3600,
+        gt=0,
+        description="Seconds between two walks through the mail for what has become eligible.",
+    )
     migration_files_root: Path = Field(
         default=Path("files"), description="The directory that attachment paths start from."
     )

@@ -241,6 +241,15 @@ class Outbox:
         [(count,)] = self._call("absorb")
         return int(count)
 
+    def enlist(self, every: timedelta) -> int:
+        """Dispatch some emails that have become eligible; return how many were looked at.
+
+        Nothing is done where the mapping has no policy, where somebody else is at it, or where
+        the last walk through the mail was less than `every` ago.
+        """
+        [(count,)] = self._call("enlist", every=every)
+        return int(count)
+
     def stored(self, keys: Sequence[str]) -> set[str]:
         """Return those of some object keys that are in the ledger."""
         return {key for (key,) in self._call("stored", keys=texts(keys))}

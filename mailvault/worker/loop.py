@@ -22,6 +22,7 @@ from mailvault.worker.throttle import Throttle
 if TYPE_CHECKING:
     import threading
     from collections.abc import Collection, Iterator
+    from datetime import timedelta
 
     from mailvault.errors import SourceError
     from mailvault.models import Part
@@ -49,6 +50,9 @@ SLOWED_BY = {
     "latency": "the store takes ever longer to answer",
 }
 
+ENLIST = 30.0
+"""Seconds after which a worker sees whether it is time to look for mail that is eligible now."""
+
 LOOK = 1.0
 """Seconds after which a worker asks what an operator wants of it."""
 
@@ -63,6 +67,8 @@ class LoopOptions:
         drain: End when nothing is left to do.
         max_jobs: End after so many jobs.
         bandwidth: How fast to send, by local time.
+        eligible_every: How often to walk through the mail for what has become eligible; None not
+            to.
     """
 
     concurrency: int
@@ -70,6 +76,7 @@ class LoopOptions:
     drain: bool = False
     max_jobs: int | None = None
     bandwidth: Timetable = UNLIMITED
+    eligible_every: timedelta | None = None
 
 
 class VitalSigns(NamedTuple):
@@ -119,6 +126,7 @@ class Loop:
         self._idle = False
         self._paused = False
         self._look_at = 0.0
+        self._enlist_at = 0.0
         self.seconds_waited_for_store = 0.0
 
     def vital_signs(self) -> VitalSigns:
@@ -307,14 +315,22 @@ class Loop:
         if time.monotonic() < self._look_at:
             return
         self._throttle.follow()
-        while self._patience.insist(self._outbox.absorb):
-            pass
+        self._take_up()
         orders = self._patience.insist(self._outbox.orders)
         self._look_at = time.monotonic() + LOOK
         if orders.paused != self._paused:
             self._paused = orders.paused
             self._changed.set()
         self._let_go(orders.cancelled)
+
+    def _take_up(self) -> None:
+        """Make jobs of what the application changed, and of what has become eligible."""
+        while self._patience.insist(self._outbox.absorb):
+            pass
+        every = self._options.eligible_every
+        if every is not None and time.monotonic() >= self._enlist_at:
+            found = self._patience.insist(lambda: self._outbox.enlist(every))
+            self._enlist_at = time.monotonic() + (LOOK if found else ENLIST)
 
     def _wait_it_out(self) -> None:
         """Have nothing in hand until the fault is gone, or the pause over."""

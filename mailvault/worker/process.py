@@ -125,6 +125,9 @@ def run_worker(
                     drain=options.drain,
                     max_jobs=options.max_jobs,
                     bandwidth=options.bandwidth,
+                    eligible_every=None
+                    if options.drain
+                    else timedelta(seconds=settings.migration_eligible_every),
                 ),
             )
             outbox.register(

@@ -1,4 +1,5 @@
--- What the application changes is noted by triggers, and taken up by workers.
+-- What the application changes is noted by triggers, and taken up by workers; so is what has become
+-- eligible with time.
 
 create table mailvault.change (
     id bigint generated always as identity primary key,
@@ -28,6 +29,21 @@ comment on table mailvault.missed_change is
 comment on column mailvault.missed_change.table_name is 'The application''s table.';
 comment on column mailvault.missed_change.message is 'Why not.';
 comment on column mailvault.missed_change.missed_at is 'When that began.';
+
+create table mailvault.policy (
+    only_row boolean primary key default true check (only_row),
+    position text,
+    looked_at timestamptz
+);
+
+insert into mailvault.policy default values;
+
+comment on table mailvault.policy is
+'One row: how far workers are in looking for mail that has become eligible.';
+comment on column mailvault.policy.only_row is 'Keeps it to one row.';
+comment on column mailvault.policy.position is
+'The last key that was looked at; NULL between two walks through the mail.';
+comment on column mailvault.policy.looked_at is 'When somebody looked last.';
 
 create function mailvault.redispatch(p_jobs bigint[])
 returns void
@@ -173,3 +189,49 @@ $$;
 comment on function mailvault.absorb is
 'Takes up what the application changed: dispatches new emails, and changed ones again; returns how '
 'many changes that were, without those that must wait for a lease to end.';
+
+create function mailvault.enlist(p_every interval, p_limit integer default 10000)
+returns bigint
+language plpgsql
+-- As for enqueue_chunk.
+set plan_cache_mode = 'force_custom_plan'
+as $$
+declare
+    v_policy mailvault.policy;
+    v_keys text[];
+    v_found bigint;
+begin
+    if not mailvault.source_has_policy() then
+        return 0;
+    end if;
+    -- One worker at a time; the others have better things to do than to wait for it.
+    select * into v_policy from mailvault.policy for update skip locked;
+    if not found or (v_policy.position is null and v_policy.looked_at > now() - p_every) then
+        return 0;
+    end if;
+    v_keys := array(
+        select n.key
+        from mailvault.next_keys(null, null, null, v_policy.position, p_limit) as n
+    );
+    v_found := cardinality(v_keys);
+    perform mailvault.count_up(
+        0, p_dispatched => mailvault.dispatch(
+            0, 5, array(
+                select k.key
+                from unnest(v_keys) as k (key)
+                where not exists (select from mailvault.job as j where j.email_key = k.key)
+            )
+        )
+    );
+    update mailvault.policy
+    set
+        position = case when v_found = p_limit then v_keys[v_found] end,
+        looked_at = now();
+    perform mailvault.wake();
+    return v_found;
+end
+$$;
+
+comment on function mailvault.enlist is
+'Dispatches up to p_limit emails that have become eligible, if the mapping says which those are '
+'and the last walk through the mail was p_every ago; returns how many it looked at.';

@@ -79,6 +79,9 @@ where o.key = any(%(keys)s::text[]);
 -- name: absorb
 select mailvault.absorb();
 
+-- name: enlist
+select mailvault.enlist(%(every)s);
+
 -- name: is_drained
 -- Nothing is ready, nothing waits for another attempt, and nobody has anything in hand.
 select

@@ -355,6 +355,21 @@ comment on column mailvault.worker.heartbeat_at is 'When it was last heard of.';
 comment on column mailvault.worker.beats is
 'Its heartbeats so far; fewer than it knows of means that the database lost commits.';
 
+create table mailvault.policy (
+    only_row boolean primary key default true check (only_row),
+    position text,
+    looked_at timestamptz
+);
+
+insert into mailvault.policy default values;
+
+comment on table mailvault.policy is
+'One row: how far workers are in looking for mail that has become eligible.';
+comment on column mailvault.policy.only_row is 'Keeps it to one row.';
+comment on column mailvault.policy.position is
+'The last key that was looked at; NULL between two walks through the mail.';
+comment on column mailvault.policy.looked_at is 'When somebody looked last.';
+
 create table mailvault.control (
     only_row boolean primary key default true check (only_row),
     paused_at timestamptz,

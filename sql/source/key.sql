@@ -12,3 +12,11 @@ language sql immutable strict
 as $$ select p_key::text $$;
 
 comment on function mailvault.source_text is 'The key of an email, as text.';
+
+create function mailvault.source_has_policy()
+returns boolean
+language sql immutable
+as $$ select {has_policy} $$;
+
+comment on function mailvault.source_has_policy is
+'Whether the mapping says which emails are eligible, so that workers look for them.';

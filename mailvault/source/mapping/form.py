@@ -78,6 +78,7 @@ class EmailMapping(_Section):
     key: Key
     received: Column | None = None
     filter: str | None = None
+    eligible: str | None = None
     write_back: dict[Name, Literal["stored", "attempts", "error"] | Constant] = Field(
         default_factory=dict
     )

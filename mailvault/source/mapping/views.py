@@ -84,7 +84,9 @@ class Source:
             create = key.create_type()
             if create is not None:
                 yield create
-        yield sql.SQL(template("key")).format(type=self.key.type)
+        yield sql.SQL(template("key")).format(
+            type=self.key.type, has_policy=sql.Literal(self.mapping.email.eligible is not None)
+        )
         yield self._email_view
         parts = [
             sql.SQL(template("source_part_select")).format(**columns) for columns in self._selected
@@ -108,6 +110,7 @@ class Source:
             ),
             received=received,
             filter=self.email.condition(email.filter, "filter"),
+            eligible=self.email.condition(email.eligible, "eligible"),
             table=self.email.sources,
         )
 
