@@ -7,28 +7,19 @@ from typing import TYPE_CHECKING
 import click
 
 from mailvault.db import query
-from mailvault.source.mapping.views import Source
 
 if TYPE_CHECKING:
     import psycopg
 
-    from mailvault.source.mapping.form import Mapping
+    from mailvault.source.mapping.views import Source
 
 SAMPLES = 10
 
 
-def explain_source(connection: psycopg.Connection, mapping: Mapping) -> None:
-    """Print the statements, and some of the mail as the views show it.
-
-    The views are made for it; the caller's transaction is to be rolled back.
-
-    Raises:
-        ConfigError: The mapping does not fit the database.
-    """
-    source = Source(connection, mapping)
+def explain_source(connection: psycopg.Connection, source: Source) -> None:
+    """Print the statements, and some of the mail as the views show it; they must be there."""
     for statement in source.statements():
         click.echo(statement.as_string(connection).strip() + "\n")
-    source.install(connection)
     for name in ("sample_emails", "sample_parts"):
         with connection.cursor() as cursor:
             cursor.execute(query("source", name), {"limit": SAMPLES})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailvault.cli.explain import explain_source
+from mailvault.cli.grants import show_grants
 from mailvault.cli.settings import pass_settings
 from mailvault.db import connect, sql_directory
 from mailvault.migrate import lock, migrate
@@ -28,8 +29,16 @@ if TYPE_CHECKING:
     help="Note what the application changes, by triggers on its tables; or do so no longer.",
 )
 @click.option("--explain", is_flag=True, help="Only show what it would make, and some mail.")
+@click.option("--print-grants", metavar="ROLE", help="Only show what a worker's role needs.")
 @pass_settings
-def init(settings: Settings, *, example: bool, live: bool | None, explain: bool) -> None:
+def init(
+    settings: Settings,
+    *,
+    example: bool,
+    live: bool | None,
+    explain: bool,
+    print_grants: str | None,
+) -> None:
     """Create or upgrade mailvault's schema in the database; safe to repeat.
 
     \b
@@ -37,15 +46,21 @@ def init(settings: Settings, *, example: bool, live: bool | None, explain: bool)
       mailvault init --example    # on an empty database, to try it
       mailvault init --explain    # look first: nothing is changed
       mailvault init              # with the mapping of mailvault.toml
+      mailvault init --print-grants worker | psql
       mailvault init --live       # and new and changed mail is moved from now on, by itself
     """
     mapping = load_mapping()
     with connect(settings) as connection:
-        if explain:
+        if explain or print_grants:
             with connection.transaction(force_rollback=True):
                 migrate(connection)
                 _make_example(connection, wanted=example)
-                explain_source(connection, mapping)
+                source = Source(connection, mapping)
+                source.install(connection)
+                if print_grants:
+                    show_grants(connection, source, print_grants)
+                else:
+                    explain_source(connection, source)
             return
         for migration in migrate(connection):
             click.echo(f"applied {migration.version:04} {migration.name}")

@@ -141,16 +141,10 @@ class Mapping(_Section):
     _places: Places | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
-    def _kinds_and_keys_fit(self) -> Self:
+    def _kinds_differ(self) -> Self:
         kinds = [part.kind for part in self.part]
         if len(set(kinds)) < len(kinds):
             raise ValueError("two parts have the same kind")
-        for part in self.part:
-            if len(part.email) != len(self.email.key):
-                raise ValueError(
-                    f"part {part.kind!r}: email needs {len(self.email.key)} columns, "
-                    "as many as the key of the email"
-                )
         return self
 
     def read_from(self, places: Places) -> Self:
@@ -160,10 +154,14 @@ class Mapping(_Section):
 
     def misfit(self, place: tuple[str | int, ...], text: str, hint: str = "") -> ConfigError:
         """Return the error of a place, such as `("part", 0, "content")`."""
-        where = ", ".join(
-            f"part {self.part[step].kind!r}" if isinstance(step, int) and before == "part"
-            else str(step) for before, step in zip(("", *place), place, strict=False)
-            if step != "part"
-        )  # fmt: skip
+        steps = []
+        for before, step in zip(("", *place), place, strict=False):
+            if not isinstance(step, int):
+                steps += [] if step in {"part", "join"} else [step]
+            elif before == "part":
+                steps.append(f"part {self.part[step].kind!r}")
+            else:
+                steps.append(f"{before} {step + 1}")
+        where = ", ".join(steps)
         line = f"{self._places.of(place)}: " if self._places else ""
         return ConfigError(f"{line}{where}: {text}", hint=hint)

@@ -40,7 +40,9 @@ def load_mapping(path: Path = Path(TOML_FILE)) -> Mapping:
         first = error.errors(include_input=False, include_url=False)[0]
         text = first["msg"].removeprefix("Value error, ")
         place = ".".join(str(step) for step in first["loc"])
-        raise ConfigError(f"{places.of(first['loc'])}: {place}: {text}") from None
+        raise ConfigError(
+            f"{places.of(first['loc'])}: {place + ': ' if place else ''}{text}"
+        ) from None
 
 
 def _built_in() -> Mapping:

@@ -79,6 +79,12 @@ class PartRoad(Road):
             "filter": self.condition(part.filter, "filter"),
         }
 
+    @property
+    def has_large_objects(self) -> bool:
+        """Whether its content is in large objects."""
+        content = self.part.content
+        return content is not None and _is_large_object(self.column(content, "content"))
+
     def source_bytes(self) -> sql.Composable | None:
         """Return the bytes as the table has them, if it is the table that has them."""
         if self.part.content is None:
@@ -104,6 +110,11 @@ class PartRoad(Road):
         is then still of use, and all parts have keys of one type.
         """
         given = [self.column(link, "email") for link in self.part.email]
+        if len(given) != len(email.columns):
+            raise self.misfit(
+                ("email",), f"the key of the email has {len(email.columns)} columns, and not "
+                f"{len(given)}"
+            )  # fmt: skip
         if all(link.type == kind for link, kind in zip(given, email.types, strict=True)):
             return [link.sql for link in given]
         keys: list[sql.Composable] = [sql.Identifier(EMAIL, name) for name in email.columns]

@@ -78,6 +78,11 @@ class Source:
             for statement in self.statements():
                 connection.execute(statement)
 
+    @property
+    def has_large_objects(self) -> bool:
+        """Whether some content is in large objects, which have rights of their own."""
+        return any(part.has_large_objects for part in self.parts)
+
     def statements(self) -> Iterator[sql.Composed]:
         """Yield what makes the views and functions, in order."""
         for key in (self.key, *(part.key for part in self.parts)):
