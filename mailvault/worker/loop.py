@@ -119,6 +119,7 @@ class Loop:
         self._leased: list[Lease] = []
         self._claimed: deque[Job] = deque()
         self._uploading: dict[int, tuple[Job, SourcePart, str]] = {}
+        self._waiting: dict[tuple[str, str], list[int]] = {}
         self._jobs_uploading = 0
         self._bytes_uploading = 0
         self._taken = 0
@@ -253,15 +254,7 @@ class Loop:
             self._bytes_uploading += size
         if not jobs:
             return
-        wanted = []
-        for job in jobs:
-            self._jobs_uploading += 1
-            for part in job.parts:
-                number = next(self._numbers)
-                wanted.append((number, part))
-                self._uploading[number] = (job, part, "")
-            if job.finished:
-                self._finish(job)  # an email with nothing to store
+        wanted = self._number(jobs)
         ready = []
         for (number, part), read in zip(
             wanted, self._patience.insist(lambda: self._read(wanted)), strict=True
@@ -275,6 +268,27 @@ class Loop:
                 self._uploading[number] = (self._uploading[number][0], part, read.content_type)
                 ready.append(read)
         self._uploader.submit(ready)
+
+    def _number(self, jobs: list[Job]) -> list[tuple[int, SourcePart]]:
+        """Give each part of some jobs a number; return those that are to be read.
+
+        A shared part that is under way for another email waits for the outcome of that.
+        """
+        wanted = []
+        for job in jobs:
+            self._jobs_uploading += 1
+            for part in job.parts:
+                number = next(self._numbers)
+                self._uploading[number] = (job, part, "")
+                if part.is_shared and part.name in self._waiting:
+                    self._waiting[part.name].append(number)
+                    continue
+                if part.is_shared:
+                    self._waiting[part.name] = []
+                wanted.append((number, part))
+            if job.finished:
+                self._finish(job)  # an email with nothing to store
+        return wanted
 
     def _read(
         self, wanted: list[tuple[int, SourcePart]]
@@ -296,6 +310,9 @@ class Loop:
         job.note(part, content_type, outcome)
         if job.finished:
             self._finish(job)
+        for number in self._waiting.pop(part.name, []) if part.is_shared else ():
+            self._uploading[number] = (*self._uploading[number][:2], content_type)
+            self._take(outcome._replace(number=number))
 
     def _finish(self, job: Job) -> None:
         self._jobs_uploading -= 1

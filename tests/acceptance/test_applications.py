@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.application import Application
 from tests.applications.release import EXAMPLES, Release
+from tests.fault.store_proxy import StoreProxy
 from tests.foreign import failures, move, prepare, stored
 
 if TYPE_CHECKING:
@@ -131,18 +133,24 @@ def check_rule(release: Release, application: Application, bucket: Bucket) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "uploader", "keys"),
-    [(file.stem, "rust", "id") for file in sorted(EXAMPLES.glob("*.toml"))]
-    + [(name, "boto3", "content") for name in ("chatwoot", "laravel", "odoo", "zammad")],
+    ("name", "uploader", "jobs", "keys"),
+    [(file.stem, "rust", "16", "id") for file in sorted(EXAMPLES.glob("*.toml"))]
+    + [(name, "boto3", "1", "content") for name in ("laravel", "odoo", "zammad")],
 )
 def test_an_application_is_moved_byte_for_byte(
-    application: Application, bucket: Bucket, program: Program, name: str, uploader: str, keys: str
+    application: Application,
+    bucket: Bucket,
+    program: Program,
+    name: str,
+    uploader: str,
+    jobs: str,
+    keys: str,
 ) -> None:
     release = install(name, application, program)
     before = tables(application)
     code = 1 if release.failing else 0
     program.environment["MIGRATION_KEYS"] = keys
-    move(program, "-j", "8", "--uploader", uploader, code=code)
+    move(program, "-j", jobs, "--uploader", uploader, code=code)
 
     check_ledger(release, application, bucket)
     said = failures(application)
@@ -171,6 +179,41 @@ def test_an_application_is_moved_byte_for_byte(
     move(program)
     assert (bucket.listing(), stored(application, bucket)) == (listing, ledger)
     assert tables(application) == after
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in SHARED}))
+def test_a_shared_blob_is_sent_once(
+    application: Application, bucket: Bucket, program: Program, name: str
+) -> None:
+    release = install(name, application, program)
+    with StoreProxy(bucket.environment["S3_ENDPOINT"]) as line:
+        program.environment["S3_ENDPOINT"] = line.endpoint
+        move(program)
+    paths = (urlsplit(request.path).path for request in line.passed if request.method == "PUT")
+    sent = Counter(path.removeprefix(f"/{bucket.name}/") for path in paths)
+    blobs = application.all("select object_key, count(*) from mailvault.shared_part group by 1")
+    assert {key: sent[key] for key, _ in blobs} == dict(blobs)
+    check_ledger(release, application, bucket)
+
+
+def test_a_shared_blob_that_is_lost_fails_each_of_its_emails(
+    application: Application, bucket: Bucket, program: Program
+) -> None:
+    release = install("chatwoot", application, program)
+    lost = next(part for part in release.expected if part.part == "Attachment:1")
+    (application.files_root / lost.where.removeprefix("file:")).unlink()
+    move(program, code=1)
+    emails = {
+        part.email for part in release.expected if part.application_key == lost.application_key
+    }
+    assert len(emails) == 3
+    said = failures(application)
+    assert said.keys() == emails
+    assert {reason for reason, _ in said.values()} == {"file_missing"}
+    assert not application.one(
+        "select service_name = 'amazon' from active_storage_blobs where id = 1"
+    )
+    application.reconcile()
 
 
 @pytest.mark.parametrize("name", BYTES)
