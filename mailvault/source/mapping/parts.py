@@ -19,6 +19,10 @@ NUMBERS = ("smallint", "integer", "bigint")
 OF_DIGEST = ("{sha256}", "{sha256[0:2]}", "{sha256[2:4]}")
 """Holes of a key that the uploader fills."""
 
+KNOWN = (
+    "({filter} or exists (select from mailvault.shared_part as mailvault_shared "
+    "where mailvault_shared.kind = {kind} and mailvault_shared.part_key = {key}::text))"
+)
 NOTHING = sql.SQL("null")
 EMAIL = "mailvault_email"
 """What the table of the emails is called where it is joined for a type's sake."""
@@ -76,7 +80,7 @@ class PartRoad(Road):
             "object_key": self._object_key(),
             "shared": sql.Literal(part.shared),
             "tables": self.sources,
-            "filter": self.condition(part.filter, "filter"),
+            "filter": self._filter(key),
         }
 
     @property
@@ -147,6 +151,16 @@ class PartRoad(Road):
             "size": size if part.path else length, "in_table": in_table, "content": content,
             "large_object": large, "present": sql.SQL("true") if part.path else is_there,
         }  # fmt: skip
+
+    def _filter(self, key: sql.Composable) -> sql.Composable:
+        """Return which rows are parts.
+
+        What one email's parts were marked with must not hide a shared row from the next email.
+        """
+        condition = self.condition(self.part.filter, "filter")
+        if not (self.part.shared and self.part.filter):
+            return condition
+        return sql.SQL(KNOWN).format(filter=condition, kind=sql.Literal(self.part.kind), key=key)
 
     def _size(self) -> sql.Composable:
         if self.part.size is None:
