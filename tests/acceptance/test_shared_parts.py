@@ -108,7 +108,7 @@ def test_a_key_of_the_application_is_for_its_own_bytes_alone(
 
 
 def test_purging_asks_for_the_bytes_digest(application: Application, program: Program) -> None:
-    form = '[part.purge]\nset = { data = "null", sha = "object_key" }'
+    form = '[part.purge]\nset = { data = "null", sha = "sha256" }'
     mapping = SHARED_MAPPING.replace("{more}", "") + form
     prepare(application, program, SHARED, mapping)
     run = application.connection.execute
@@ -125,4 +125,4 @@ def test_purging_asks_for_the_bytes_digest(application: Application, program: Pr
         from mailvault.part as p inner join mailvault.object as o on o.key = p.object_key
     """)
     left = application.all("select data, length(sha) from blobs order by data")
-    assert left == [(b"changed", 1), (None, 70)]
+    assert left == [(b"changed", 1), (None, 64)]

@@ -21,7 +21,7 @@ OF_EMAIL = {"stored": "p_stored", "attempts": "d.attempts", "error": "d.message:
 """Values by what the mapping calls them. An error that is too long for its column is cut by the
 cast; a key would be refused."""
 
-OF_PART = {"object_key": "d.object_key", "sha256": "mailvault.sha256_of(d.object_key)"}
+OF_PART = {"object_key": "d.object_key", "sha256": "mailvault.digest_of(d.object_key)"}
 WHEN_PURGED = {**OF_PART, "null": "null", "empty": "''"}
 
 
