@@ -72,6 +72,10 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="PostgreSQL connection string; empty means libpq's PG* variables.",
     )
+    source_database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="A replica of it to read mail from; empty means the database itself.",
+    )
     s3_endpoint: str | None = Field(
         default=None, description="The store's address; none means AWS S3 itself."
     )

@@ -74,14 +74,27 @@ def dsn(settings: Settings) -> str:
     Raises:
         ConfigError: It cannot be read.
     """
-    given = settings.database_url.get_secret_value()
+    return _dsn("DATABASE_URL", settings.database_url.get_secret_value())
+
+
+def source_dsn(settings: Settings) -> str | None:
+    """Return that of the replica that mail is read from, if there is one.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    given = settings.source_database_url.get_secret_value()
+    return _dsn("SOURCE_DATABASE_URL", given) if given else None
+
+
+def _dsn(name: str, given: str) -> str:
     try:
         parameters: dict[str, Any] = {**_DEFAULTS, **psycopg.conninfo.conninfo_to_dict(given)}
         return psycopg.conninfo.make_conninfo("", **parameters)
     except psycopg.ProgrammingError:
         # libpq's own words may repeat the password.
         raise ConfigError(
-            "DATABASE_URL is not a PostgreSQL connection string",
+            f"{name} is not a PostgreSQL connection string",
             hint="it looks like postgresql://user:password@host:5432/database",
         ) from None
 

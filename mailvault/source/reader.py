@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mailvault.config import Compression
     from mailvault.db import Pool
     from mailvault.models import Encoding
+    from mailvault.source.replica import Replica
 
 SNIFFED = 512
 """Bytes of a body that tell whether it is HTML."""
@@ -38,8 +39,15 @@ class SourceReader:
         *,
         by_content: bool = False,
         compress: Compression = "none",
+        replica: Replica | None = None,
     ) -> None:
-        """With `by_content`, objects are named after their digest, and say of no email."""
+        """With `by_content`, objects are named after their digest, and say of no email.
+
+        Where there is a `replica`, mail is read from there.
+        """
+        self._replica = replica
+        if replica is not None:
+            pool = replica.pool
         self._pool = pool
         self._by_content = by_content
         self._encoding: Encoding | None = None if compress == "none" else compress
@@ -67,6 +75,15 @@ class SourceReader:
                 f"MIGRATION_FILES_ROOT: there is nothing at {self._files_root}",
                 hint="set it to the directory that the paths of attachments start from",
             )
+
+    def expect(self) -> None:
+        """Ask for mail as it is now, or later; `waiting` tells when it can be had."""
+        if self._replica is not None:
+            self._replica.note()
+
+    def waiting(self) -> float | None:
+        """Return for how many seconds that has not been the case; None once it is."""
+        return self._replica.waited() if self._replica is not None else None
 
     def describe(self, email_keys: Sequence[str]) -> dict[str, list[SourcePart] | SourceError]:
         """Return the parts of each email; an email without any has an empty list.

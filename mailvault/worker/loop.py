@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from mailvault.worker.claim import Claimer
 from mailvault.worker.flow import Flow
 from mailvault.worker.job import Job
 from mailvault.worker.throttle import Throttle
+from mailvault.worker.transit import Transit
 
 if TYPE_CHECKING:
     import threading
@@ -49,6 +49,9 @@ SLOWED_BY = {
     "store_busy": "the store asks to slow down",
     "latency": "the store takes ever longer to answer",
 }
+
+BEHIND = 1.0
+"""Seconds that a replica may need before it is said to hold the worker."""
 
 ENLIST = 30.0
 """Seconds after which a worker sees whether it is time to look for mail that is eligible now."""
@@ -112,16 +115,13 @@ class Loop:
         self._stop = stop
         self._changed = changed
         self._options = options
-        self._numbers = itertools.count(1)
         self._claimer = Claimer(outbox, patience)
         self._flow = Flow(options.concurrency)
         self._throttle = Throttle(options.bandwidth, uploader.limit)
         self._leased: list[Lease] = []
         self._claimed: deque[Job] = deque()
-        self._uploading: dict[int, tuple[Job, SourcePart, str]] = {}
-        self._waiting: dict[tuple[str, str], list[int]] = {}
-        self._jobs_uploading = 0
-        self._bytes_uploading = 0
+        self._transit = Transit()
+        self._lag: Hold | None = None
         self._taken = 0
         self._turns = 0
         self._idle = False
@@ -132,7 +132,7 @@ class Loop:
 
     def vital_signs(self) -> VitalSigns:
         """Return how the loop is; safe from any thread."""
-        hold = self._breaker.hold or self._settler.hold or self._patience.hold
+        hold = self._breaker.hold or self._settler.hold or self._patience.hold or self._lag
         turns = self._turns + self._patience.asked
         if self._stop.requested.is_set():
             return VitalSigns("stopping", self._in_hand, None, turns)
@@ -154,7 +154,7 @@ class Loop:
 
     @property
     def _in_hand(self) -> int:
-        return len(self._claimed) + self._jobs_uploading + self._settler.pending
+        return len(self._claimed) + self._transit.jobs + self._settler.pending
 
     def run(self) -> None:
         """Work until there is nothing left to do, as the options say, or the worker must stop.
@@ -165,7 +165,7 @@ class Loop:
             while not self._stop.at_once and self._go_on():
                 self._turns += 1
                 self._collect(TICK)
-                if self._settler.due or not self._uploading:
+                if self._settler.due or not self._transit:
                     self._settler.settle()
                 self._obey()
                 if self._paused or self._breaker.hold is not None:
@@ -181,7 +181,7 @@ class Loop:
             self._end()
 
     def _go_on(self) -> bool:
-        if self._uploading:
+        if self._transit or (self._leased and not self._stop.requested.is_set()):
             return True
         return not (self._stop.requested.is_set() or self._exhausted)
 
@@ -190,29 +190,42 @@ class Loop:
         return self._options.max_jobs is not None and self._taken >= self._options.max_jobs
 
     def _claim(self) -> None:
+        if self._leased:
+            self._describe()
+            return
         room = self._flow.room(self._in_hand)
         if self._options.max_jobs is not None:
             room = min(room, self._options.max_jobs - self._taken)
         if room <= 0:
-            if not self._uploading and not self._claimed:
+            if not self._transit and not self._claimed:
                 self._stop.requested.wait(TICK)  # all in hand wait to be settled
             return
         self._leased = self._claimer.claim(room, self._leases_in_hand)
         self._taken += len(self._leased)
         if self._leased:
             self._set_idle(False)
+            self._patience.insist(self._reader.expect)
             self._describe()
-        elif not self._uploading:
+        elif not self._transit:
             self._rest()
 
     def _leases_in_hand(self) -> Iterator[Lease]:
         """Every lease that this worker knows of, some of them more than once."""
         yield from self._leased
         yield from (job.lease for job in self._claimed)
-        yield from (job.lease for job, _, _ in self._uploading.values())
+        yield from self._transit.leases
         yield from self._settler.leases
 
     def _describe(self) -> None:
+        waited = self._patience.insist(self._reader.waiting)
+        if waited is not None:
+            if waited >= BEHIND:
+                says = f"the replica has not what was written {waited:.0f} s ago"
+                self._lag = Hold("replica_lag", says)
+            if not self._transit:
+                self._stop.requested.wait(TICK)
+            return
+        self._lag = None
         keys = [lease.email_key for lease in self._leased]
         found = self._patience.insist(lambda: self._reader.describe(keys))
         for lease in self._leased:
@@ -245,50 +258,28 @@ class Loop:
 
     def _submit(self) -> None:
         """Hand claimed jobs to the uploader, as many as the budget of bytes lets through."""
-        jobs = []
-        while self._claimed:
-            size = self._claimed[0].bytes_in_memory
-            if self._bytes_uploading and self._bytes_uploading + size > self._options.body_bytes:
-                break
-            jobs.append(self._claimed.popleft())
-            self._bytes_uploading += size
-        if not jobs:
+        wanted = []
+        while self._claimed and self._transit.admits(self._claimed[0], self._options.body_bytes):
+            job = self._claimed.popleft()
+            wanted += self._transit.board(job)
+            if job.finished:  # an email with nothing to store
+                self._transit.leave(job)
+                self._finish(job)
+        if not wanted:
             return
-        wanted = self._number(jobs)
         ready = []
-        for (number, part), read in zip(
+        for (number, _), read in zip(
             wanted, self._patience.insist(lambda: self._read(wanted)), strict=True
         ):
             if isinstance(read, PartError):
                 self._take(Outcome(number, error=read))
-            elif isinstance(read, StoredBefore):
-                self._uploading[number] = (self._uploading[number][0], part, read.content_type)
+                continue
+            self._transit.label(number, read.content_type)
+            if isinstance(read, StoredBefore):
                 self._take(Outcome(number, stored=read.stored))
             else:
-                self._uploading[number] = (self._uploading[number][0], part, read.content_type)
                 ready.append(read)
         self._uploader.submit(ready)
-
-    def _number(self, jobs: list[Job]) -> list[tuple[int, SourcePart]]:
-        """Give each part of some jobs a number; return those that are to be read.
-
-        A shared part that is under way for another email waits for the outcome of that.
-        """
-        wanted = []
-        for job in jobs:
-            self._jobs_uploading += 1
-            for part in job.parts:
-                number = next(self._numbers)
-                self._uploading[number] = (job, part, "")
-                if part.is_shared and part.name in self._waiting:
-                    self._waiting[part.name].append(number)
-                    continue
-                if part.is_shared:
-                    self._waiting[part.name] = []
-                wanted.append((number, part))
-            if job.finished:
-                self._finish(job)  # an email with nothing to store
-        return wanted
 
     def _read(
         self, wanted: list[tuple[int, SourcePart]]
@@ -296,7 +287,7 @@ class Loop:
         return self._reader.read(wanted, self._options.body_bytes)
 
     def _collect(self, timeout: float) -> None:
-        if not self._uploading:
+        if not self._transit:
             return
         started = time.monotonic()
         outcomes = self._uploader.completed(timeout)
@@ -305,18 +296,11 @@ class Loop:
             self._take(outcome)
 
     def _take(self, outcome: Outcome) -> None:
-        job, part, content_type = self._uploading.pop(outcome.number)
         self._reader.discard(outcome.number)
-        job.note(part, content_type, outcome)
-        if job.finished:
+        for job in self._transit.land(outcome):
             self._finish(job)
-        for number in self._waiting.pop(part.name, []) if part.is_shared else ():
-            self._uploading[number] = (*self._uploading[number][:2], content_type)
-            self._take(outcome._replace(number=number))
 
     def _finish(self, job: Job) -> None:
-        self._jobs_uploading -= 1
-        self._bytes_uploading -= job.bytes_in_memory
         if self._breaker.is_to_blame(job.lease.job_id, job.errors):
             self._settler.give_back([job.lease])
             self._taken -= 1
@@ -352,7 +336,10 @@ class Loop:
     def _wait_it_out(self) -> None:
         """Have nothing in hand until the fault is gone, or the pause over."""
         self._let_go({job.lease.job_id for job in self._claimed})
-        if self._uploading:
+        self._settler.give_back(self._leased)
+        self._taken -= len(self._leased)
+        self._leased = []
+        if self._transit:
             return
         self._settler.give_back_postponed()
         self._settler.settle()
@@ -370,9 +357,9 @@ class Loop:
             self._claimed = deque(job for job in self._claimed if job.lease.job_id not in jobs)
 
     def _end(self) -> None:
-        self._uploader.close(abort=bool(self._uploading))
+        self._uploader.close(abort=bool(self._transit))
         self._collect(0)
-        self._settler.give_back({job.lease for job, _, _ in self._uploading.values()})
+        self._settler.give_back(set(self._transit.leases))
         self._settler.give_back(job.lease for job in self._claimed)
         self._settler.give_back(self._leased)
         self._settler.give_back_postponed()

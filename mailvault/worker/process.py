@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from mailvault.bandwidth import UNLIMITED, Timetable
-from mailvault.db import Pool, connect, dsn
+from mailvault.db import Pool, connect, dsn, source_dsn
 from mailvault.errors import MailvaultError
 from mailvault.migrate import require_current
 from mailvault.queue.outbox import Outbox, RetryPolicy
 from mailvault.source.reader import SourceReader
+from mailvault.source.replica import Replica
 from mailvault.store.leftovers import abort_leftovers
 from mailvault.store.open import open_uploader
 from mailvault.store.probe import probe
@@ -79,90 +80,109 @@ def run_worker(
     """
     with connect(settings) as connection:
         require_current(connection)
-    with Pool(dsn(settings), stop.requested) as pool:
-        limit = settings.migration_memory_limit
-        policy = RetryPolicy(
-            max_attempts=settings.migration_max_attempts,
-            delay=timedelta(seconds=settings.migration_retry_delay),
-            timeout=timedelta(seconds=settings.migration_chunk_timeout),
+    with ExitStack() as stack:
+        pool = stack.enter_context(Pool(dsn(settings), stop.requested))
+        reader = _open_reader(settings, options, stack, pool, stop)
+        reader.check_root()
+        settled = probe(settings)
+
+        def check() -> None:
+            reader.check_root()
+            probe(settled)
+
+        opened = open_uploader(
+            settled,
+            choice=options.uploader,
+            concurrency=options.concurrency,
+            max_bytes=settings.migration_memory_limit // UPLOAD_SHARE,
         )
-        outbox = Outbox(pool, policy)
+        outbox = Outbox(pool, _policy(settings))
         patience = Patience(stop.requested)
         settler = Settler(outbox, patience)
-        source = SourceReader(
-            pool,
-            settings.migration_files_root,
-            by_content=settings.migration_keys == "content",
-            compress=options.compress,
+        changed = threading.Event()
+        loop = Loop(
+            outbox,
+            reader,
+            opened.uploader,
+            settler,
+            Breaker(check, stop.requested),
+            patience,
+            stop,
+            changed,
+            _loop_options(settings, options),
         )
-        with closing(source) as reader:
-            reader.check_root()
-            settled = probe(settings)
-
-            def check() -> None:
-                reader.check_root()
-                probe(settled)
-
-            opened = open_uploader(
-                settled,
-                choice=options.uploader,
-                concurrency=options.concurrency,
-                max_bytes=limit // UPLOAD_SHARE,
-            )
-            changed = threading.Event()
-            loop = Loop(
-                outbox,
-                reader,
-                opened.uploader,
-                settler,
-                Breaker(check, stop.requested),
-                patience,
-                stop,
-                changed,
-                LoopOptions(
-                    concurrency=options.concurrency,
-                    body_bytes=limit // BODY_SHARE,
-                    drain=options.drain,
-                    max_jobs=options.max_jobs,
-                    bandwidth=options.bandwidth,
-                    eligible_every=None
-                    if options.drain
-                    else timedelta(seconds=settings.migration_eligible_every),
-                ),
-            )
-            outbox.register(
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                concurrency=options.concurrency,
-                uploader=opened.uploader.name,
-                uploader_reason=opened.reason,
-            )
-            log.info(
-                "worker %d: %d emails in flight, uploader %s (%s)",
-                outbox.worker_id, options.concurrency, opened.uploader.name, opened.reason,
-            )  # fmt: skip
-            heart = Heart(outbox, loop, stop, changed, parent=parent)
-            heart.start()
-            gc.freeze()  # what is loaded by now stays
-            gc.set_threshold(GARBAGE_THRESHOLD)
-            started = time.monotonic()
-            try:
-                loop.run()
-                with suppress(psycopg.Error, MailvaultError):
-                    if not stop.at_once and outbox.is_drained():
-                        abort_leftovers(settings, outbox.stored)
-            finally:
-                heart.end("stopped")
-        seconds = time.monotonic() - started
+        outbox.register(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            concurrency=options.concurrency,
+            uploader=opened.uploader.name,
+            uploader_reason=opened.reason,
+        )
         log.info(
-            "worker %d: %d emails stored, %d failed for good, in %.1f s, of which it waited "
-            "%.0f%% for the store and %.0f%% for PostgreSQL",
-            outbox.worker_id, settler.processed, settler.dead, seconds,
-            100 * loop.seconds_waited_for_store / seconds, 100 * patience.seconds / seconds,
+            "worker %d: %d emails in flight, uploader %s (%s)",
+            outbox.worker_id, options.concurrency, opened.uploader.name, opened.reason,
         )  # fmt: skip
-        if settler.adopted:
-            log.info(
-                "worker %d: %d objects were in the store already, from attempts without a record",
-                outbox.worker_id, settler.adopted,
-            )  # fmt: skip
+        heart = Heart(outbox, loop, stop, changed, parent=parent)
+        heart.start()
+        gc.freeze()  # what is loaded by now stays
+        gc.set_threshold(GARBAGE_THRESHOLD)
+        started = time.monotonic()
+        try:
+            loop.run()
+            with suppress(psycopg.Error, MailvaultError):
+                if not stop.at_once and outbox.is_drained():
+                    abort_leftovers(settings, outbox.stored)
+        finally:
+            heart.end("stopped")
+        _sum_up(outbox.worker_id, settler, loop, patience, time.monotonic() - started)
         return WorkResult(settler.processed, settler.dead, settler.lost)
+
+
+def _open_reader(
+    settings: Settings, options: WorkOptions, stack: ExitStack, pool: Pool, stop: Stop
+) -> SourceReader:
+    elsewhere = source_dsn(settings)
+    replica = stack.enter_context(Pool(elsewhere, stop.requested)) if elsewhere else None
+    reader = SourceReader(
+        pool,
+        settings.migration_files_root,
+        by_content=settings.migration_keys == "content",
+        compress=options.compress,
+        replica=Replica(pool, replica) if replica else None,
+    )
+    return stack.enter_context(closing(reader))
+
+
+def _policy(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        max_attempts=settings.migration_max_attempts,
+        delay=timedelta(seconds=settings.migration_retry_delay),
+        timeout=timedelta(seconds=settings.migration_chunk_timeout),
+    )
+
+
+def _loop_options(settings: Settings, options: WorkOptions) -> LoopOptions:
+    every = timedelta(seconds=settings.migration_eligible_every)
+    return LoopOptions(
+        concurrency=options.concurrency,
+        body_bytes=settings.migration_memory_limit // BODY_SHARE,
+        drain=options.drain,
+        max_jobs=options.max_jobs,
+        bandwidth=options.bandwidth,
+        eligible_every=None if options.drain else every,
+    )
+
+
+def _sum_up(worker: int, settler: Settler, loop: Loop, patience: Patience, seconds: float) -> None:
+    log.info(
+        "worker %d: %d emails stored, %d failed for good, in %.1f s, of which it waited "
+        "%.0f%% for the store and %.0f%% for PostgreSQL",
+        worker, settler.processed, settler.dead, seconds,
+        100 * loop.seconds_waited_for_store / seconds, 100 * patience.seconds / seconds,
+    )  # fmt: skip
+    if settler.adopted:
+        log.info(
+            "worker %d: %d objects were in the store already, as they were or from attempts "
+            "without a record",
+            worker, settler.adopted,
+        )  # fmt: skip

@@ -91,6 +91,17 @@ limit %(limit)s;
 -- The application's next statements wait for whoever waits for a lock on its table.
 set local lock_timeout = '2s';
 
+-- name: position
+-- Where the primary is in writing; NULL on a server that is no primary.
+select
+    case when not pg_is_in_recovery() then pg_current_wal_insert_lsn()::text end as position;
+
+-- name: has_replayed
+-- Whether this server shows all that was written up to a position; a primary always does.
+select
+    not pg_is_in_recovery()
+    or coalesce(pg_last_wal_replay_lsn() >= %(position)s::text::pg_lsn, false) as has_replayed;
+
 -- name: has_files
 select exists(
     select 1

@@ -1,0 +1,88 @@
+"""The parts that are with the uploader, and the jobs that wait for them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mailvault.models import Outcome
+    from mailvault.queue.outbox import Lease
+    from mailvault.source.description import SourcePart
+    from mailvault.worker.job import Job
+
+
+class _Passenger(NamedTuple):
+    job: Job
+    part: SourcePart
+    content_type: str
+
+
+class Transit:
+    """Parts by the number under which the uploader knows them.
+
+    A part that emails share travels once: where it is under way for one job, the others wait for
+    the outcome of that.
+
+    Attributes:
+        jobs: How many jobs have parts here.
+        bytes: Bytes of bodies that they keep in memory.
+    """
+
+    def __init__(self) -> None:
+        self.jobs = 0
+        self.bytes = 0
+        self._numbers = itertools.count(1)
+        self._parts: dict[int, _Passenger] = {}
+        self._waiting: dict[tuple[str, str], list[int]] = {}
+
+    def __len__(self) -> int:
+        """How many parts there are."""
+        return len(self._parts)
+
+    @property
+    def leases(self) -> Iterator[Lease]:
+        """Of the jobs, one for each part."""
+        return (passenger.job.lease for passenger in self._parts.values())
+
+    def board(self, job: Job) -> list[tuple[int, SourcePart]]:
+        """Give each part of a job a number; return those that are to be read."""
+        self.jobs += 1
+        self.bytes += job.bytes_in_memory
+        wanted = []
+        for part in job.parts:
+            number = next(self._numbers)
+            self._parts[number] = _Passenger(job, part, "")
+            if part.is_shared and part.name in self._waiting:
+                self._waiting[part.name].append(number)
+                continue
+            if part.is_shared:
+                self._waiting[part.name] = []
+            wanted.append((number, part))
+        return wanted
+
+    def label(self, number: int, content_type: str) -> None:
+        """Take down the type that a part's object has."""
+        self._parts[number] = self._parts[number]._replace(content_type=content_type)
+
+    def land(self, outcome: Outcome) -> Iterator[Job]:
+        """Tell the jobs of a part how its upload ended; yield those that are finished by it."""
+        job, part, content_type = self._parts.pop(outcome.number)
+        waiting = self._waiting.pop(part.name, []) if part.is_shared else []
+        jobs = [(job, part), *(self._parts.pop(number)[:2] for number in waiting)]
+        for each, of_it in jobs:
+            each.note(of_it, content_type, outcome)
+            if each.finished:
+                self.leave(each)
+                yield each
+
+    def leave(self, job: Job) -> None:
+        """Let a job go that has no part here any more."""
+        self.jobs -= 1
+        self.bytes -= job.bytes_in_memory
+
+    def admits(self, job: Job, most: int) -> bool:
+        """Whether the bytes in memory would not become too many with a job; a first one may."""
+        return not self.bytes or self.bytes + job.bytes_in_memory <= most
