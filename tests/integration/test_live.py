@@ -89,8 +89,49 @@ def test_what_does_not_concern_the_mail_is_no_change(live: Application) -> None:
     run("update emails set subject = 'other', migration_error = 'x'")
     run("update emails set body = body")
     run("update files set s3_path = 'x', filename = filename")
-    assert settle(live) == 1  # which marks the email
     assert noted(live) == []
+
+
+def test_what_is_marked_is_no_change(live: Application) -> None:
+    source = Source(live.connection, load_mapping())
+    run = live.connection.execute
+    run("alter table emails add seen boolean")
+    email = source.mapping.email.model_copy(update={"filter": "not is_migrated and seen is null"})
+    source = Source(live.connection, source.mapping.model_copy(update={"email": email}))
+    source.install(live.connection)
+    install_live(live.connection, source)
+    live.add_email()
+    absorb(live)
+    assert settle(live) == 1  # which sets a flag that the filter looks at
+    assert noted(live) == []
+    run("update emails set is_migrated = false")
+    assert noted(live) == ["1"]
+    absorb(live)
+
+
+def test_a_shared_part_that_changed_is_not_stored_by_who_read_it_before(live: Application) -> None:
+    run = live.connection.execute
+    mapping = load_mapping()
+    shared = mapping.part[1].model_copy(update={"shared": True})
+    source = Source(live.connection, mapping.model_copy(update={"part": (shared,)}))
+    source.install(live.connection)
+    install_live(live.connection, source)
+    file = str(live.add_file(live.add_email(), b"x", "x"))
+    assert absorb(live) == 2
+    run("create table held as select * from mailvault.claim(1, 10, '1 minute')")
+    mark = "select mailvault.source_mark_parts(array['attachment'], array[%s], array['key'])"
+    run(mark, [file])
+    assert live.one("select count(*) from mailvault.shared_part") == 1
+    run("update files set local_path = 'other'")
+    assert live.all("select kind, part_key from mailvault.change") == [("attachment", file)]
+    assert absorb(live) == 0
+    assert live.one("select count(*) from mailvault.shared_part") == 0
+    run(mark, [file])
+    assert live.one("select count(*) from mailvault.shared_part") == 0
+    run("select mailvault.release(array_agg(job_id), array_agg(token)) from held")
+    assert absorb(live) == 1
+    run(mark, [file])
+    assert live.one("select count(*) from mailvault.shared_part") == 1
 
 
 @pytest.mark.parametrize(

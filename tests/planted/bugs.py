@@ -12,6 +12,7 @@ ENQUEUE = "sql/schema/enqueue.sql"
 RECOVER = "sql/schema/recover.sql"
 SETTLE = "sql/schema/settle.sql"
 CONTROL = "sql/schema/control.sql"
+LIVE = "sql/schema/live.sql"
 
 MODEL = "tests/model/test_histories.py"
 QUEUE = "tests/integration/test_queue.py::"
@@ -26,6 +27,7 @@ RECORDS = QUEUE + "test_an_ack_records_everything_at_once"
 TWO_DIGESTS = QUEUE + "test_an_object_is_not_recorded_with_two_digests"
 GONE_ON = TEST_ENQUEUE + "test_an_interrupted_batch_goes_on_where_it_was"
 OTHER_CONTENT = "tests/s3/test_conformance.py::test_other_content_is_never_overwritten"
+TEST_LIVE = "tests/integration/test_live.py::"
 POSITION = "tests/unit/test_position.py::"
 
 
@@ -313,6 +315,48 @@ BUGS = (
         "mailvault/store/boto_target.py",
         "same = payload is not None and payload.digest == digest",
         "same = payload is not None",
+        OTHER_CONTENT,
+    ),
+    Bug(
+        "a change is taken up while somebody may have read the email before",
+        LIVE,
+        "when exists (select from mailvault.lease as l where l.job_id = j.id) then 'leased'\n",
+        "when false then 'leased'\n",
+        TEST_LIVE + "test_a_change_waits_for_the_lease_of_whoever_may_have_read_before",
+    ),
+    Bug(
+        "a changed email is dispatched again with its old parts on record",
+        LIVE,
+        "    where p.job_id = any(p_jobs)\n    returning p.job_id, p.object_key\n",
+        "    where false\n    returning p.job_id, p.object_key\n",
+        TEST_LIVE + "test_changed_mail_is_stored_again[delete from files]",
+    ),
+    Bug(
+        "what mailvault itself writes is a change",
+        "sql/source/mark_emails.sql",
+        "set \"mailvault.writes\" = 'on'\n",
+        "",
+        TEST_LIVE + "test_what_is_marked_is_no_change",
+    ),
+    Bug(
+        "a shared part that changed is said to be stored by who read it before",
+        "sql/source/mark_parts_shared.sql",
+        "where c.kind = d.kind and c.part_key = d.part_key",
+        "where false",
+        TEST_LIVE + "test_a_shared_part_that_changed_is_not_stored_by_who_read_it_before",
+    ),
+    Bug(
+        "a replica is read before it has what was claimed",
+        "mailvault/source/replica.py",
+        "if row is not None and row[0]:",
+        "if row is not None:",
+        "tests/fault/test_replica.py::test_a_worker_waits_until_the_replica_has_what_it_claimed",
+    ),
+    Bug(
+        "a key that the application will look for gives way to another",
+        "mailvault/store/boto_object.py",
+        "if stored is None and not part.exact:",
+        "if stored is None:",
         OTHER_CONTENT,
     ),
 )
