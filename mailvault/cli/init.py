@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailvault.cli.detect import detect_options
 from mailvault.cli.explain import explain_source
 from mailvault.cli.grants import show_grants
 from mailvault.cli.settings import pass_settings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--explain", is_flag=True, help="Only show what it would make, and some mail.")
 @click.option("--print-grants", metavar="ROLE", help="Only show what a worker's role needs.")
+@detect_options
 @pass_settings
 def init(
     settings: Settings,
@@ -44,6 +46,7 @@ def init(
     \b
     Examples:
       mailvault init --example    # on an empty database, to try it
+      mailvault init --detect     # look for mail, and write a mapping to mailvault.toml
       mailvault init --explain    # look first: nothing is changed
       mailvault init              # with the mapping of mailvault.toml
       mailvault init --print-grants worker | psql
