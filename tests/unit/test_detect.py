@@ -36,6 +36,9 @@ TIME = "timestamp without time zone"
         ("file", "bytea", "data"),
         ("sha256", "bytea", None),
         ("raw", "oid", "body"),
+        ("title", "text", "name"),
+        ("mime_subtype", "text", "other"),
+        ("document", "text", "path"),
     ],
 )
 def test_a_column_is_what_its_name_and_type_say(name: str, kind: str, expected: str) -> None:
@@ -60,6 +63,14 @@ def test_columns_that_are_named_like_a_link(column: str) -> None:
 @pytest.mark.parametrize("column", ["id", "user_id", "key", "mailbox_size"])
 def test_columns_that_are_not(column: str) -> None:
     assert not words.leads_to(column, "mail_items", words.MAIL)
+
+
+def test_tables_are_what_their_names_say() -> None:
+    assert words.is_files("django_mailbox_messageattachment")
+    assert not words.is_files("user_profile")
+    assert words.is_other("EmailTemplates")
+    assert words.is_other("post_office_emailtemplate")
+    assert not words.is_other("archived_emails")
 
 
 LINES = base64.encodebytes(b"x" * 500).decode()

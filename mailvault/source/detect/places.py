@@ -24,8 +24,8 @@ def bodies(table: Table, sampler: Sampler) -> list[Column]:
     found = columns_in(table, "body")
     sure = [column for column in found if words.strength(column) == 3]
     if not sure:
-        found.sort(key=words.strength, reverse=True)
-        return found[:1] or _bytes(table)[:1]
+        fair = [column for column in found if words.strength(column) == 2]
+        return fair or found[:1] or _bytes(table)[:1]
     return [
         column
         for column in found

@@ -60,7 +60,12 @@ class Sampler:
         key: Sequence[str],
         condition: sql.Composable = TRUE,
     ) -> Found:
-        """Return how many values of some columns are keys of another table."""
+        """Return how many values of some columns are keys of another table.
+
+        Without an index on these, none is looked up: each would be a scan.
+        """
+        if not target.unique_keys:
+            return Found(0, 0)
         own = [sql.Identifier("t", name) for name in columns]
         others = [sql.Identifier("o", name) for name in key]
         both = sql.SQL(" and ")
@@ -99,11 +104,11 @@ class Sampler:
         try:
             with self._connection.transaction():
                 return self._connection.execute(statement).fetchall()
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeDecodeError):
+            # Too slow, or not for this role, or in no encoding that is known: what it is of is
+            # then judged by its names alone.
             if self._connection.broken:
                 raise
-            # Too slow, or not for this role: it is then judged by its names alone.
-            del error
             return []
 
 

@@ -17,22 +17,24 @@ _ROLES = [
     ("size", r"(^|_)(size|bytes|length|filesize)(_|$)|byte_?size"),
     ("filename", r"file_?name|original_?name|attachment_?name|display_?name"),
     ("remote", r"(^|_)(s3|gcs|bucket|url|object)(_|$)|object_?key"),
-    ("path", r"path|location|(^|_)(uri|fname)$|(storage|store|disk|file)_?(key|name|as)"),
-    ("other", r"(^|_)(type|status|state|kind|id|by|preview|snippet|lang|language|error|charset)$"),
+    ("path", r"path|location|(^|_)(uri|fname|file|document|attachment)$"),
+    ("path", r"(storage|store|disk|file)_?(key|name|as)"),
+    ("other", r"(^|_)(type|subtype|status|state|kind|id|by|error|charset|lang|language)$"),
+    ("other", r"(^|_)(preview|snippet|excerpt|summary)$"),
     ("directory", r"(^|_)(dir|directory|folder)$"),
-    ("subject", r"subject|(^|_)title$"),
+    ("subject", r"subject"),
     ("sender", r"(^|_)(from|sender|mail_?from)(_|$)|^from(addr|address|email)"),
     ("recipients", r"(^|_)(to|cc|bcc|recipients?|rcpt|rcptto)(_|$)|^to(addr|address|email)"),
     ("headers", r"headers?(_|$)"),
     ("body", r"body|html|mime|eml|rfc_?822|(^|_)raw|content|message"),
     ("body", r"(^|_)(text|plain|source|payload)(_|$)"),
-    ("name", r"(^|_)(name|file|document)$"),
+    ("name", r"(^|_)(name|title)$"),
     ("data", r"(^|_)(data|blob|base64|b64|binary|bytes)(_|$)"),
 ]  # fmt: skip
 _COMPILED = [(role, re.compile(pattern)) for role, pattern in _ROLES]
 
 _STRONG = re.compile(r"body|html|mime|eml|rfc_?822|(^|_)raw")
-_FAIR = re.compile(r"(^|_)(text|plain)(_|$)")
+_FAIR = re.compile(r"(^|_)(text|plain)(_|$)|^(content|message)$")
 _RECEIVED = [
     re.compile(pattern)
     for pattern in (
@@ -76,12 +78,15 @@ def is_mail(name: str) -> bool:
 
 def is_files(name: str) -> bool:
     """Whether a table's name says that there are files in it."""
-    return bool(FILE & words(name))
+    return any(word in FILE or word.endswith("attachment") for word in words(name))
 
 
 def is_other(name: str) -> bool:
     """Whether a table's name says that it is about mail, and not mail."""
-    return bool(_NOT_MAIL & words(name))
+    return any(
+        word in _NOT_MAIL or word.endswith(("template", "setting", "notification"))
+        for word in words(name)
+    )
 
 
 def role(column: Column) -> str | None:
