@@ -4,7 +4,7 @@ select
     count(*) filter (where {is_key}) as found
 from (
     select t.*
-    from (select * from {table} tablesample system ({percent}) limit 1000) as t
+    from (select * from {table} tablesample system ({percent}) repeatable (0) limit 1000) as t
     where {present}
     limit 100
 ) as t;

@@ -104,9 +104,8 @@ class Sampler:
         try:
             with self._connection.transaction():
                 return self._connection.execute(statement).fetchall()
-        except (psycopg.Error, UnicodeDecodeError):
-            # Too slow, or not for this role, or in no encoding that is known: what it is of is
-            # then judged by its names alone.
+        except psycopg.Error:
+            # Too slow, or in no known encoding: the table is then judged by its names alone.
             if self._connection.broken:
                 raise
             return []
