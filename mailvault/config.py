@@ -15,6 +15,7 @@ from pydantic_settings import (
 
 from mailvault.bandwidth import Timetable
 from mailvault.errors import ConfigError
+from mailvault.hours import Hours
 from mailvault.object_options import Lock, customer_key, tags
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _readable(read: Callable[[str], object]) -> AfterValidator:
 
 
 Bandwidth = Annotated[str, _readable(Timetable.parse)]
+Window = Annotated[str, _readable(Hours.parse)]
 Tags = Annotated[str, _readable(tags)]
 ObjectLock = Annotated[str, _readable(Lock.parse)]
 CustomerKey = Annotated[SecretStr, _readable(customer_key)]
@@ -140,6 +142,21 @@ class Settings(BaseSettings):
     migration_bwlimit: Bandwidth = Field(
         default="off",
         description="A second, of one `work` command: 10M, or by the hour; a bare number is KiB.",
+    )
+    migration_window: Window = Field(
+        default="", description="When to work, in local time: 22:00-06:00; empty means always."
+    )
+    migration_max_replica_lag: float | None = Field(
+        default=None, gt=0, description="Seconds that a replica may be behind; none means any."
+    )
+    migration_max_archive_backlog: int | None = Field(
+        default=None, gt=0, description="Files of WAL that may wait to be archived."
+    )
+    migration_max_active_sessions: int | None = Field(
+        default=None, gt=0, description="Sessions of others that may be busy at once."
+    )
+    migration_max_claim_latency: float | None = Field(
+        default=None, gt=0, description="Seconds that a claim of jobs may take."
     )
     migration_compress: Compression = Field(
         default="none", description="How text is compressed on its way to the store."

@@ -12,9 +12,17 @@ from mailvault.cli.live import live_progress
 from mailvault.cli.log import log_to
 from mailvault.cli.settings import pass_settings
 from mailvault.config import Compression, UploaderChoice
+from mailvault.hours import Hours
 
 if TYPE_CHECKING:
     from mailvault.config import Settings
+
+
+def _hours(_: click.Context, __: click.Parameter, text: str | None) -> Hours | None:
+    try:
+        return None if text is None else Hours.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _timetable(_: click.Context, __: click.Parameter, text: str | None) -> Timetable | None:
@@ -40,6 +48,12 @@ def _timetable(_: click.Context, __: click.Parameter, text: str | None) -> Timet
     "[default: MIGRATION_BWLIMIT, off]",
 )
 @click.option(
+    "--window",
+    callback=_hours,
+    metavar="HOURS",
+    help="When to work, in local time: 22:00-06:00.  [default: MIGRATION_WINDOW, always]",
+)
+@click.option(
     "--compress",
     type=click.Choice(get_args(Compression)),
     help="Compress text on its way to the store.  [default: MIGRATION_COMPRESS, none]",
@@ -60,6 +74,7 @@ def work(  # noqa: PLR0913  # one parameter per flag
     concurrency: int | None,
     processes: int,
     bwlimit: Timetable | None,
+    window: Hours | None,
     compress: Compression | None,
     drain: bool,
     max_jobs: int | None,
@@ -74,6 +89,7 @@ def work(  # noqa: PLR0913  # one parameter per flag
       mailvault work -j 16
       mailvault work -j 32 --processes 4 --drain
       mailvault work --bwlimit "08:00,2M 18:00,off"
+      mailvault work --window 22:00-06:00
       mailvault work --compress zstd
     """
     # The store's libraries take a third of a second to import, which only this command needs.
@@ -89,6 +105,7 @@ def work(  # noqa: PLR0913  # one parameter per flag
         max_jobs=max_jobs,
         bandwidth=bandwidth.shared(processes),
         compress=compress or settings.migration_compress,
+        window=window or Hours.parse(settings.migration_window),
     )
     stop = Stop()
     stop.listen_to_signals()

@@ -250,6 +250,19 @@ class Outbox:
         [(count,)] = self._call("enlist", every=every)
         return int(count)
 
+    def signals(self) -> tuple[int, int | None, int]:
+        """Return where the server writes, what its replicas show, and how many are busy.
+
+        Positions are bytes of WAL; the second is None where there is no replica to be seen.
+        """
+        [(position, replayed, active)] = self._call("signals")
+        return position, replayed, active
+
+    def archive_backlog(self) -> int:
+        """Return how many files of WAL wait to be archived."""
+        [(count,)] = self._call("archive_backlog")
+        return int(count)
+
     def stored(self, keys: Sequence[str]) -> set[str]:
         """Return those of some object keys that are in the ledger."""
         return {key for (key,) in self._call("stored", keys=texts(keys))}

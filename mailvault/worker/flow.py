@@ -24,6 +24,7 @@ class Flow:
 
     Attributes:
         hold: Jobs to hold.
+        share: Of these, how many are wanted; from 0 to 1.
     """
 
     def __init__(self, concurrency: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,6 +34,7 @@ class Flow:
         self._since = clock()
         self._done = 0
         self.hold = self._least
+        self.share = 1.0
 
     def note(self, done: int) -> None:
         """Take down that jobs were done."""
@@ -46,5 +48,6 @@ class Flow:
 
     def room(self, in_hand: int) -> int:
         """How many jobs to claim; none before it is worth a claim, which costs what it costs."""
-        room = self.hold - in_hand
-        return room if room >= self.hold // AHEAD or not in_hand else 0
+        hold = round(self.hold * self.share)
+        room = hold - in_hand
+        return room if room >= hold // AHEAD or not in_hand else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ class Job:
     stored: list[StoredPart] = field(default_factory=list)
     errors: list[PartError] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    claimed_at: float = field(default_factory=time.monotonic)
 
     @property
     def finished(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
@@ -15,6 +15,7 @@ from mailvault.models import Outcome, StoredBefore
 from mailvault.queue.outbox import Hold
 from mailvault.worker.claim import Claimer
 from mailvault.worker.flow import Flow
+from mailvault.worker.gentle import Gentle, Limits, Signals
 from mailvault.worker.job import Job
 from mailvault.worker.throttle import Throttle
 from mailvault.worker.transit import Transit
@@ -70,6 +71,7 @@ class LoopOptions:
         drain: End when nothing is left to do.
         max_jobs: End after so many jobs.
         bandwidth: How fast to send, by local time.
+        limits: What of the database's other work must not suffer.
         eligible_every: How often to walk through the mail for what has become eligible; None not
             to.
     """
@@ -79,6 +81,7 @@ class LoopOptions:
     drain: bool = False
     max_jobs: int | None = None
     bandwidth: Timetable = UNLIMITED
+    limits: Limits = field(default_factory=Limits)
     eligible_every: timedelta | None = None
 
 
@@ -118,6 +121,7 @@ class Loop:
         self._claimer = Claimer(outbox, patience)
         self._flow = Flow(options.concurrency)
         self._throttle = Throttle(options.bandwidth, uploader.limit)
+        self._gentle = Gentle(options.limits, self._signals)
         self._leased: list[Lease] = []
         self._claimed: deque[Job] = deque()
         self._transit = Transit()
@@ -137,9 +141,16 @@ class Loop:
         if self._stop.requested.is_set():
             return VitalSigns("stopping", self._in_hand, None, turns)
         state = "paused" if self._paused else "idle" if self._idle else "running"
+        if hold is None and not self._flow.share:
+            hold = self._gentle.hold
         if hold is None:
-            return VitalSigns(state, self._in_hand, self._slowed(), turns)
+            return VitalSigns(state, self._in_hand, self._gentle.hold or self._slowed(), turns)
         return VitalSigns("held", self._in_hand, hold, turns)
+
+    def _signals(self) -> Signals:
+        asked = self._options.limits.archive_backlog is not None
+        backlog = self._outbox.archive_backlog() if asked else None
+        return Signals(*self._outbox.signals(), backlog)
 
     def _slowed(self) -> Hold | None:
         window = self._uploader.window()
@@ -168,7 +179,7 @@ class Loop:
                 if self._settler.due or not self._transit:
                     self._settler.settle()
                 self._obey()
-                if self._paused or self._breaker.hold is not None:
+                if self._paused or self._breaker.hold is not None or not self._flow.share:
                     self._wait_it_out()
                 elif not self._stop.requested.is_set():
                     self._claim()
@@ -200,7 +211,9 @@ class Loop:
             if not self._transit and not self._claimed:
                 self._stop.requested.wait(TICK)  # all in hand wait to be settled
             return
+        started = time.monotonic()
         self._leased = self._claimer.claim(room, self._leases_in_hand)
+        self._gentle.note_claim(time.monotonic() - started)
         self._taken += len(self._leased)
         if self._leased:
             self._set_idle(False)
@@ -316,6 +329,8 @@ class Loop:
         if time.monotonic() < self._look_at:
             return
         self._throttle.follow()
+        self._patience.insist(self._gentle.follow)
+        self._flow.share = self._gentle.share
         self._take_up()
         orders = self._patience.insist(self._outbox.orders)
         self._look_at = time.monotonic() + LOOK

@@ -18,6 +18,7 @@ import psycopg
 from mailvault.bandwidth import UNLIMITED, Timetable
 from mailvault.db import Pool, connect, dsn, source_dsn
 from mailvault.errors import MailvaultError
+from mailvault.hours import ALWAYS, Hours
 from mailvault.migrate import require_current
 from mailvault.queue.outbox import Outbox, RetryPolicy
 from mailvault.source.reader import SourceReader
@@ -26,6 +27,7 @@ from mailvault.store.leftovers import abort_leftovers
 from mailvault.store.open import open_uploader
 from mailvault.store.probe import probe
 from mailvault.worker.breaker import Breaker
+from mailvault.worker.gentle import Limits
 from mailvault.worker.heart import Heart
 from mailvault.worker.loop import Loop, LoopOptions
 from mailvault.worker.patience import Patience
@@ -57,6 +59,7 @@ class WorkOptions:
     max_jobs: int | None = None
     bandwidth: Timetable = UNLIMITED
     compress: Compression = "none"
+    window: Hours = ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,13 @@ def _loop_options(settings: Settings, options: WorkOptions) -> LoopOptions:
         drain=options.drain,
         max_jobs=options.max_jobs,
         bandwidth=options.bandwidth,
+        limits=Limits(
+            window=options.window,
+            replica_lag=settings.migration_max_replica_lag,
+            archive_backlog=settings.migration_max_archive_backlog,
+            active_sessions=settings.migration_max_active_sessions,
+            claim_latency=settings.migration_max_claim_latency,
+        ),
         eligible_every=None if options.drain else every,
     )
 

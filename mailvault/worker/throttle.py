@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def _local_time() -> datetime:
+def local_time() -> datetime:
+    """Return the time of day on this machine, which operators' hours are meant in."""
     return datetime.now()  # noqa: DTZ005  # the timetable's hours are the machine's
 
 
@@ -30,7 +31,7 @@ class Throttle:
         self,
         timetable: Timetable,
         limit: Callable[[int | None], None],
-        clock: Callable[[], datetime] = _local_time,
+        clock: Callable[[], datetime] = local_time,
     ) -> None:
         self._timetable = timetable
         self._limit = limit

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mailvault.models import Outcome
     from mailvault.queue.outbox import Lease
@@ -20,23 +21,31 @@ class _Passenger(NamedTuple):
     content_type: str
 
 
+class _Shared(NamedTuple):
+    number: int
+    read_at: float
+    waiting: list[int]
+
+
 class Transit:
     """Parts by the number under which the uploader knows them.
 
     A part that emails share travels once: where it is under way for one job, the others wait for
-    the outcome of that.
+    the outcome of that. Not those that were claimed since: what changed before then, the first
+    need not have read.
 
     Attributes:
         jobs: How many jobs have parts here.
         bytes: Bytes of bodies that they keep in memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.jobs = 0
         self.bytes = 0
         self._numbers = itertools.count(1)
         self._parts: dict[int, _Passenger] = {}
-        self._waiting: dict[tuple[str, str], list[int]] = {}
+        self._shared: dict[tuple[str, str], _Shared] = {}
 
     def __len__(self) -> int:
         """How many parts there are."""
@@ -55,11 +64,11 @@ class Transit:
         for part in job.parts:
             number = next(self._numbers)
             self._parts[number] = _Passenger(job, part, "")
-            if part.is_shared and part.name in self._waiting:
-                self._waiting[part.name].append(number)
-                continue
             if part.is_shared:
-                self._waiting[part.name] = []
+                first = self._shared.setdefault(part.name, _Shared(number, self._clock(), []))
+                if first.number != number and job.claimed_at <= first.read_at:
+                    first.waiting.append(number)
+                    continue
             wanted.append((number, part))
         return wanted
 
@@ -70,7 +79,10 @@ class Transit:
     def land(self, outcome: Outcome) -> Iterator[Job]:
         """Tell the jobs of a part how its upload ended; yield those that are finished by it."""
         job, part, content_type = self._parts.pop(outcome.number)
-        waiting = self._waiting.pop(part.name, []) if part.is_shared else []
+        waiting: list[int] = []
+        first = self._shared.get(part.name) if part.is_shared else None
+        if first is not None and first.number == outcome.number:
+            waiting = self._shared.pop(part.name).waiting
         jobs = [(job, part), *(self._parts.pop(number)[:2] for number in waiting)]
         for each, of_it in jobs:
             each.note(of_it, content_type, outcome)

@@ -82,6 +82,30 @@ select mailvault.absorb();
 -- name: enlist
 select mailvault.enlist(%(every)s);
 
+-- name: signals
+-- How the server is. What roles without pg_monitor may not see is NULL, or not counted.
+select
+    pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint as position,
+    (
+        select min(pg_wal_lsn_diff(r.replay_lsn, '0/0'))::bigint
+        from pg_stat_replication as r
+        -- One that is catching up, or a backup, says nothing of those that are read from.
+        where r.state = 'streaming' and r.replay_lsn is not null
+    ) as replayed,
+    (
+        select count(*)
+        from pg_stat_activity as a
+        where
+            a.state = 'active'
+            and a.backend_type = 'client backend'
+            and a.application_name <> 'mailvault'
+    ) as active_sessions;
+
+-- name: archive_backlog
+select count(*)
+from pg_ls_archive_statusdir() as f
+where f.name like '%%.ready';
+
 -- name: is_drained
 -- Nothing is ready, nothing waits for another attempt, and nobody has anything in hand.
 select
