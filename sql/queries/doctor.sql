@@ -335,3 +335,9 @@ from pg_class as c
 left join viewer on true
 where c.relrowsecurity and c.oid in (select source.oid from source)
 order by name;
+
+-- name: missed_changes
+select m.table_name, m.message, min(m.missed_at) as since
+from mailvault.missed_change as m
+group by m.table_name, m.message
+order by since;

@@ -10,6 +10,7 @@ import pytest
 from mailvault.source.mapping.live import install_live, is_live, remove_live
 from mailvault.source.mapping.load import load_mapping
 from mailvault.source.mapping.views import Source
+from tests.patient import only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -242,6 +243,12 @@ def test_the_application_needs_no_rights_and_never_fails(live: Application) -> N
     assert len(noted(live)) == 1
     [(table, message)] = live.all("select table_name, message from mailvault.missed_change")
     assert (table, message) == ("emails", 'relation "mailvault.change" does not exist')
+    found = only(live.connection, "changes")
+    assert found.severity == "problem"
+    assert "of emails were not noted, since 2" in found.what
+    assert found.remedy is not None
+    run(found.remedy.rpartition("and: ")[2])
+    assert only(live.connection, "changes").severity == "ok"
     absorb(live)
 
 

@@ -53,6 +53,7 @@ _CHECKS_OF_SOURCE: tuple[Callable[[Examination], list[Finding]], ...] = (
     source.indexes,
     source.rights,
     source.row_security,
+    source.changes,
 )
 
 

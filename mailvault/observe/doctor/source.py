@@ -116,6 +116,20 @@ def row_security(look: Examination) -> list[Finding]:
     return found or [Finding("row_security", "ok", "no row is hidden from mailvault")]
 
 
+def changes(look: Examination) -> list[Finding]:
+    """Find changes that the triggers of `init --live` could not note."""
+    found = [
+        Finding(
+            "changes", "problem",
+            f"changes of {row['table_name']} were not noted, since {row['since']:%Y-%m-%d %H:%M}: "
+            f"{row['message']}",
+            "mend that, then: mailvault enqueue --all; and: delete from mailvault.missed_change;",
+        )
+        for row in look.rows("missed_changes")
+    ]  # fmt: skip
+    return found or [Finding("changes", "ok", "no change of the application's was missed")]
+
+
 def _name(row: Row) -> str:
     return f"{row['table_name']} ({row['column_name']})"
 
