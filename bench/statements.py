@@ -101,7 +101,7 @@ def _named(statement: str) -> str:
 def _beginning(statement: str) -> str:
     """Return the words of a statement before its first parameter, without comments."""
     text = re.sub(r"--[^\n]*", "", statement)
-    return " ".join(re.split(r"%\(|\$\d", text)[0].lower().split())
+    return " ".join(re.split(r"%\(|\$\d|;", text)[0].lower().split())
 
 
 if __name__ == "__main__":

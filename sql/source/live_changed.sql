@@ -1,19 +1,9 @@
 (
     select n.*
     from new_rows as n
-    where
-        not exists (
-            select 1
-            from old_rows as o
-            where {same}
-        )
+    where {new_is_other}
     union all
-    select o.*
-    from old_rows as o
-    where
-        not exists (
-            select 1
-            from new_rows as n
-            where {same}
-        )
+    select n.*
+    from old_rows as n
+    where {old_is_other}
 )

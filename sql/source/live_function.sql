@@ -12,8 +12,11 @@ begin
         insert into mailvault.change (email_key, kind, part_key)
         {inserted};
     elsif tg_op = 'UPDATE' then
-        insert into mailvault.change (email_key, kind, part_key)
-        {updated};
+        -- Most updates are of flags that mail has nothing to do with.
+        if {changed} then
+            insert into mailvault.change (email_key, kind, part_key)
+            {updated};
+        end if;
     else
         insert into mailvault.change (email_key, kind, part_key)
         {deleted};

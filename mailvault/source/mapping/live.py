@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mailvault.source.mapping.views import Source
 
 
+IS_OTHER = "not exists (select from {rows} as o where {same})"
+
+
 class Way(NamedTuple):
     """From the rows of one table to the emails that change with them."""
 
@@ -44,6 +47,7 @@ def install_live(connection: psycopg.Connection, source: Source) -> list[str]:
             {"schema": table.schema, "relation": table.name},
         ).fetchone()
         columns = row[0] if row else []
+        new_is_other = _other(table, columns, "old_rows")
         names = {
             "function": sql.Identifier("mailvault", f"live_{number}"),
             "table": table.identifier,
@@ -51,7 +55,16 @@ def install_live(connection: psycopg.Connection, source: Source) -> list[str]:
         connection.execute(
             sql.SQL(template("live_function")).format(
                 inserted=_changes(ways, sql.SQL("new_rows")),
-                updated=_changes(ways, _changed_rows(table, columns)),
+                changed=sql.SQL("exists (select from new_rows as n where {})").format(
+                    new_is_other
+                ),
+                updated=_changes(
+                    ways,
+                    sql.SQL(template("live_changed")).format(
+                        new_is_other=new_is_other,
+                        old_is_other=_other(table, columns, "new_rows"),
+                    ),
+                ),
                 deleted=_changes(ways, sql.SQL("old_rows")),
                 **names,
             )
@@ -102,11 +115,11 @@ def _shared(way: Way) -> tuple[sql.Composable, sql.Composable]:
     return sql.Literal(part.part.kind), part.key.row(part.key_columns())
 
 
-def _changed_rows(table: Table, columns: list[str]) -> sql.Composable:
-    """Return the rows, old and new, whose columns that matter are not as they were or will be."""
+def _other(table: Table, columns: list[str], others: str) -> sql.Composable:
+    """Return the condition that a row `n` is not among others as it is, in what matters of it."""
     keys = sorted(table.unique_keys or [], key=len)
     if not keys or not columns:
-        return sql.SQL("(select n.* from new_rows as n)")
+        return sql.SQL("true")
     equal = [sql.SQL("o.{0} = n.{0}").format(sql.Identifier(name)) for name in sorted(keys[0])]
     same = [
         sql.SQL("o.{0}{1} is not distinct from n.{0}{1}").format(
@@ -114,7 +127,9 @@ def _changed_rows(table: Table, columns: list[str]) -> sql.Composable:
         )
         for name in columns
     ]
-    return sql.SQL(template("live_changed")).format(same=sql.SQL(" and ").join([*equal, *same]))
+    return sql.SQL(IS_OTHER).format(
+        rows=sql.Identifier(others), same=sql.SQL(" and ").join([*equal, *same])
+    )
 
 
 def _comparable(kind: str) -> str:
