@@ -56,7 +56,8 @@ def test_a_lock_has_a_mode_and_an_end(text: str, lock: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "30d", "governance", "governance 0d", "legal 3d", "compliance 3w"]
+    "text",
+    ["", "30d", "governance", "governance 0d", "legal 3d", "compliance 3w", "governance 101y"],
 )
 def test_a_lock_that_is_not_understood_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="governance 30d"):
