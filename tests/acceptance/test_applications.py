@@ -135,7 +135,7 @@ def check_rule(release: Release, application: Application, bucket: Bucket) -> No
 @pytest.mark.parametrize(
     ("name", "uploader", "jobs", "keys"),
     [(file.stem, "rust", "16", "id") for file in sorted(EXAMPLES.glob("*.toml"))]
-    + [(name, "boto3", "1", "content") for name in ("laravel", "odoo", "zammad")],
+    + [(name, "boto3", "1", "content") for name in ("odoo", "zammad")],
 )
 def test_an_application_is_moved_byte_for_byte(
     application: Application,
