@@ -336,6 +336,12 @@ left join viewer on true
 where c.relrowsecurity and c.oid in (select source.oid from source)
 order by name;
 
+-- name: may_see_changes
+select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as may_see
+from pg_class as c
+inner join pg_namespace as n on c.relnamespace = n.oid
+where n.nspname = 'mailvault' and c.relname = 'missed_change';
+
 -- name: missed_changes
 select m.table_name, m.message, min(m.missed_at) as since
 from mailvault.missed_change as m
