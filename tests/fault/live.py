@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CONNECTIONS = 4
+LONGEST_DRAIN = 3600
+"""Seconds in which all that is left must be stored."""
+
 READ_BACK = 2000
 """Objects of which the bytes are compared; of all others, the digest in the ledger."""
 
@@ -192,7 +195,9 @@ def _run(
     worker.send_signal(signal.SIGTERM)
     said, _ = worker.communicate(timeout=60)
     assert worker.returncode == 0, said
-    program.run("work", "--drain")
+    worker = program.start("work", "--drain", "--processes", str(processes))
+    said, _ = worker.communicate(timeout=LONGEST_DRAIN)
+    assert worker.returncode == 0, said
     done = sum((box.done for box in boxes), Counter[str]())
     parts = check(application, environment["S3_BUCKET"], environment["S3_ENDPOINT"])
     click.echo(
