@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 import click
 from rich.console import Console
@@ -15,21 +15,21 @@ from mailvault.config import Compression, UploaderChoice
 from mailvault.hours import Hours
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mailvault.config import Settings
 
-
-def _hours(_: click.Context, __: click.Parameter, text: str | None) -> Hours | None:
-    try:
-        return None if text is None else Hours.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+T = TypeVar("T")
 
 
-def _timetable(_: click.Context, __: click.Parameter, text: str | None) -> Timetable | None:
-    try:
-        return None if text is None else Timetable.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+def _read_by(parse: Callable[[str], T]) -> Callable[..., T | None]:
+    def callback(_: click.Context, __: click.Parameter, text: str | None) -> T | None:
+        try:
+            return None if text is None else parse(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
 
 
 @click.command()
@@ -42,14 +42,14 @@ def _timetable(_: click.Context, __: click.Parameter, text: str | None) -> Timet
 @click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
 @click.option(
     "--bwlimit",
-    callback=_timetable,
+    callback=_read_by(Timetable.parse),
     metavar="RATE",
     help="A second, of all processes together: 10M, or by the hour; a bare number is in KiB.  "
     "[default: MIGRATION_BWLIMIT, off]",
 )
 @click.option(
     "--window",
-    callback=_hours,
+    callback=_read_by(Hours.parse),
     metavar="HOURS",
     help="When to work, in local time: 22:00-06:00.  [default: MIGRATION_WINDOW, always]",
 )
