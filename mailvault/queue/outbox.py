@@ -236,9 +236,9 @@ class Outbox:
         [(paused, cancelled)] = self._call("orders")
         return Orders(paused, frozenset(cancelled))
 
-    def absorb(self) -> int:
-        """Take up what the application changed; return how many changes that were."""
-        [(count,)] = self._call("absorb")
+    def absorb(self, limit: int) -> int:
+        """Take up to `limit` changes of the application; return how many that were."""
+        [(count,)] = self._call("absorb", limit=limit)
         return int(count)
 
     def enlist(self, every: timedelta) -> int:

@@ -54,6 +54,9 @@ SLOWED_BY = {
 BEHIND = 1.0
 """Seconds that a replica may need before it is said to hold the worker."""
 
+CHANGES = 1000
+"""Changes of the application that are taken up in one transaction."""
+
 ENLIST = 30.0
 """Seconds after which a worker sees whether it is time to look for mail that is eligible now."""
 
@@ -341,7 +344,9 @@ class Loop:
 
     def _take_up(self) -> None:
         """Make jobs of what the application changed, and of what has become eligible."""
-        while self._patience.insist(self._outbox.absorb):
+        # Only a full page is followed by the next one: while the application writes there is
+        # always one change more, and the store would be kept waiting.
+        while self._patience.insist(lambda: self._outbox.absorb(CHANGES)) == CHANGES:
             pass
         every = self._options.eligible_every
         if every is not None and time.monotonic() >= self._enlist_at:

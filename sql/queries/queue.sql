@@ -77,7 +77,7 @@ from mailvault.object as o
 where o.key = any(%(keys)s::text[]);
 
 -- name: absorb
-select mailvault.absorb();
+select mailvault.absorb(%(limit)s);
 
 -- name: enlist
 select mailvault.enlist(%(every)s);
