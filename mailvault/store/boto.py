@@ -13,8 +13,9 @@ from mailvault.models import Outcome
 from mailvault.store.boto_object import upload
 from mailvault.store.boto_target import GivenUpError, Target
 from mailvault.store.budget import ByteBudget
-from mailvault.store.options import PART_SIZE, SLICES, boto_client, bucket_name
+from mailvault.store.options import boto_client, bucket_name
 from mailvault.store.pacer import Pacer
+from mailvault.store.slices import PART_SIZE, SLICES
 from mailvault.store.threads import DaemonThreads
 from mailvault.store.uploader import RequestWindow
 

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from mailvault.errors import StoreUnableError
 from mailvault.store.boto_errors import FAILURES, classify, explain, status
 from mailvault.store.boto_requests import ALWAYS, NOTHING_THERE, checksum_of, tags_of
+from mailvault.store.slices import slice_size
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
     from mailvault.store.boto_target import Target
     from mailvault.store.content import Content
     from mailvault.store.payload import Payload
-
-_MOST_SLICES = 9_000
-"""S3 allows 10,000; a few are left for what a provider counts otherwise."""
-
-
-def slice_size(part_size: int, size: int) -> int:
-    """Return the size of all slices but the last, for a part of this size."""
-    return max(part_size, -(-size // _MOST_SLICES))
 
 
 def send(

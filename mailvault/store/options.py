@@ -33,12 +33,6 @@ if TYPE_CHECKING:
     from mailvault.store.pace import Patience
     from mailvault.store.pacer import Pacer
 
-PART_SIZE = 8 * 1024**2
-"""Largest part sent in one request, and the size of the slices of one that is not."""
-
-SLICES = 4
-"""Slices of one part under way at once."""
-
 _CREDENTIALS_TTL = timedelta(minutes=10)
 """How long keys from the AWS chain are used: it renews them 15 minutes before their end, and the
 store's clients ask anew in the last five of these."""

@@ -8,8 +8,9 @@ from mailvault import _rust
 from mailvault.errors import PART_ERRORS
 from mailvault.models import Outcome, StoredObject
 from mailvault.store.object_headers import object_headers
-from mailvault.store.options import PART_SIZE, SLICES, s3_store
+from mailvault.store.options import s3_store
 from mailvault.store.pace import PACE, UPLOAD
+from mailvault.store.slices import PART_SIZE, SLICES
 from mailvault.store.uploader import RequestWindow
 
 if TYPE_CHECKING:
