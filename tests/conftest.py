@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
     from deploy import debian, embedded
+    from tests import containers
     from tests.s3.servers import SERVERS
     from tests.s3.servers.server import STORE_SETTINGS, client_of
 
@@ -106,6 +107,9 @@ def postgres(_given_environment: dict[str, str]) -> Iterator[str]:
             case "15":
                 with debian.postgres_15(directory / "15") as dsn:
                     yield dsn
+            case "container":
+                with containers.postgres() as dsn:
+                    yield dsn
             case None:
                 yield embedded.start_postgres(directory)
                 embedded.stop_postgres(directory)
@@ -164,11 +168,18 @@ def store(_given_environment: dict[str, str]) -> Iterator[dict[str, str]]:
     if _given_environment.get("S3_ENDPOINT"):
         yield {name: _given_environment.get(name, "") for name in STORE_SETTINGS}
         return
-    with (
-        TemporaryDirectory(prefix="mailvault-s3-") as directory,
-        SERVERS["seaweedfs"].running(Path(directory)) as settings,
-    ):
-        yield settings
+    match _given_environment.get("MAILVAULT_TEST_STORE"):
+        case "container":
+            with containers.minio() as settings:
+                yield settings
+        case None:
+            with (
+                TemporaryDirectory(prefix="mailvault-s3-") as directory,
+                SERVERS["seaweedfs"].running(Path(directory)) as settings,
+            ):
+                yield settings
+        case other:
+            pytest.exit(f"MAILVAULT_TEST_STORE: {other} is none that the tests can start")
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+ENVIRONMENT = {
+    "MINIO_ROOT_USER": ACCESS_KEY,
+    "MINIO_ROOT_PASSWORD": SECRET_KEY,
+    "MINIO_KMS_SECRET_KEY": f"test:{b64encode(bytes(32)).decode()}",
+    "MINIO_UPDATE": "off",
+    "MINIO_BROWSER": "off",
+}
+
 
 @contextmanager
 def _run(program: str, directory: Path) -> Iterator[dict[str, str]]:
@@ -24,16 +32,7 @@ def _run(program: str, directory: Path) -> Iterator[dict[str, str]]:
         program, "server", str(directory / "data"), "--address", f"127.0.0.1:{port}",
         "--console-address", f"127.0.0.1:{free_port()}",
     ]  # fmt: skip
-    with serve(
-        command,
-        directory,
-        settings(port),
-        MINIO_ROOT_USER=ACCESS_KEY,
-        MINIO_ROOT_PASSWORD=SECRET_KEY,
-        MINIO_KMS_SECRET_KEY=f"test:{b64encode(bytes(32)).decode()}",
-        MINIO_UPDATE="off",
-        MINIO_BROWSER="off",
-    ) as store:
+    with serve(command, directory, settings(port), **ENVIRONMENT) as store:
         yield store
 
 
