@@ -40,8 +40,9 @@ def print_table(
     print("|" + " --- |" * len(head))
     for row in rows:
         print(f"| {' | '.join(str(cell) for cell in row)} |")
-    package = Path(sys.argv[0]).parent.name
-    command = shlex.join(["python", "-m", f"bench.{package}", *sys.argv[1:]])
+    spec = sys.modules["__main__"].__spec__
+    module = spec.name.removesuffix(".__main__") if spec else sys.argv[0]
+    command = shlex.join(["python", "-m", module, *sys.argv[1:]])
     versions = [f"Python {platform.python_version()}"]
     versions += [f"{name} {version(name)}" for name in packages]
     print(

@@ -31,6 +31,8 @@ Provider = Literal[
 
 Compression = Literal["none", "gzip", "zstd"]
 
+LogFormat = Literal["auto", "text", "json"]
+
 
 def _binary_size(value: object) -> object:
     """Read `512M` as the field does, in powers of 1,024."""
@@ -160,6 +162,11 @@ class Settings(BaseSettings):
     )
     migration_compress: Compression = Field(
         default="none", description="How text is compressed on its way to the store."
+    )
+    migration_log_format: LogFormat = Field(
+        default="auto",
+        description="How `work` logs: for a person on a terminal and in plain lines elsewhere, in "
+        "plain lines, or in JSON, one object a line.",
     )
     migration_chunk_timeout: float = Field(
         default=300, gt=0, description="Seconds until a hanging worker's jobs are taken back."

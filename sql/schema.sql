@@ -17,10 +17,13 @@ comment on column mailvault.schema_version.name is 'The rest of the file''s name
 comment on column mailvault.schema_version.applied_at is 'When it was applied.';
 
 \ir schema/tables.sql
+\ir schema/workers.sql
 \ir schema/enqueue.sql
 \ir schema/settle.sql
 \ir schema/claim.sql
 \ir schema/recover.sql
+\ir schema/failures.sql
 \ir schema/live.sql
 \ir schema/control.sql
+\ir schema/pace.sql
 \ir schema/views.sql

@@ -19,12 +19,11 @@ from mailvault.config import Settings
 from mailvault.db import Pool, connect, sql_directory
 from mailvault.migrate import migrate
 from mailvault.queue.batches import Batches, Selection
-from mailvault.queue.outbox import Outbox, RetryPolicy
+from mailvault.queue.outbox import Outbox, Record, RetryPolicy
 from mailvault.source.mapping.form import Mapping
 from mailvault.source.mapping.load import load_mapping
 from mailvault.source.mapping.views import install_source
-from mailvault.worker.heart import Heart
-from mailvault.worker.loop import VitalSigns
+from mailvault.worker.heart import Heart, VitalSigns
 from mailvault.worker.stop import Stop
 
 BODIES_ONLY = Mapping.model_validate(
@@ -95,7 +94,7 @@ class NoOp:
         self.turns = 0
 
     def vital_signs(self) -> VitalSigns:
-        return VitalSigns("running", self._group, None, self.turns)
+        return VitalSigns("running", self._group, None, self.turns, Record(0, 0, 0))
 
     def be_wary(self) -> None:
         """Nothing is claimed behind its back."""

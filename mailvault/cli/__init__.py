@@ -9,15 +9,21 @@ import click
 import psycopg
 
 from mailvault import __version__
-from mailvault.cli.control import cancel, pause, resume
+from mailvault.cli.batches import batches
+from mailvault.cli.control import cancel, pause, resume, set_
 from mailvault.cli.doctor import doctor
 from mailvault.cli.enqueue import enqueue
-from mailvault.cli.failed import failed, retry
+from mailvault.cli.failed import failed
 from mailvault.cli.import_ import import_
 from mailvault.cli.init import init
+from mailvault.cli.migrate import migrate
+from mailvault.cli.retry import retry
+from mailvault.cli.secrets import redact, secrets_of
 from mailvault.cli.seed import seed
 from mailvault.cli.status import status
 from mailvault.cli.work import work
+from mailvault.cli.workers import workers
+from mailvault.config import load_settings
 from mailvault.db import explain
 from mailvault.errors import MailvaultError
 
@@ -31,6 +37,7 @@ def mailvault() -> None:
     """Move email bodies and attachments out of PostgreSQL and local disk into S3.
 
     \b
+    mailvault migrate              the whole run, guided; or step by step:
     mailvault enqueue --all        what to move
     mailvault work -j 16           move it
     mailvault status               how far
@@ -39,7 +46,8 @@ def mailvault() -> None:
 
 
 COMMANDS = (
-    init, seed, import_, enqueue, work, status, failed, retry, pause, resume, cancel, doctor,
+    init, seed, import_, migrate, enqueue, work, workers, status, batches, failed, retry, pause,
+    resume, set_, cancel, doctor,
 )  # fmt: skip
 for command in COMMANDS:
     mailvault.add_command(command)
@@ -62,7 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _complain(error: MailvaultError) -> int:
-    click.echo(f"mailvault: {error}", err=True)
+    try:
+        secrets = secrets_of(load_settings())
+    except MailvaultError:  # then it is what is complained of, and nothing was read before it
+        secrets = ()
+    click.echo(f"mailvault: {redact(str(error), secrets)}", err=True)
     if error.hint:
         click.echo(f"  {error.hint}", err=True)
     return error.exit_code

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from mailvault.cli.progress import progress_bar
+from mailvault.cli.reading import number_or_default, read_by, span
 from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.errors import ConfigError
@@ -16,39 +17,92 @@ from mailvault.queue.batches import Batches
 from mailvault.queue.control import Control
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from mailvault.config import Settings
+
+TIME = "%Y-%m-%d %H:%M:%S %Z"
 
 CHUNK = 10_000
 """Jobs that are cancelled in one transaction."""
 
 
 @click.command()
+@click.option(
+    "--for",
+    "time",
+    callback=read_by(span),
+    metavar="TIME",
+    help="Go on by itself after 90s, 15m, 2h or 1d.",
+)
 @pass_settings
-def pause(settings: Settings) -> None:
+def pause(settings: Settings, *, time: timedelta | None) -> None:
     """Have all workers wait: they finish what is in upload and give the rest back.
 
-    It lasts until `mailvault resume`, whatever is restarted meanwhile. Enqueuing goes on.
+    It lasts until `mailvault resume`, or for the time given, whatever is restarted meanwhile.
+    Enqueuing goes on.
+
+    \b
+    Examples:
+      mailvault pause
+      mailvault pause --for 2h
     """
     with connect(settings) as connection:
         require_current(connection)
         control = Control(connection)
-        control.pause()
+        control.pause(time)
         state = control.paused()
     assert state is not None
-    since, by = state
-    click.echo(f"paused since {since:%Y-%m-%d %H:%M:%S %Z} by {by}; go on: mailvault resume")
+    until = f"until {state.until:{TIME}}; earlier" if state.until else "until"
+    click.echo(f"paused since {state.since:{TIME}} by {state.by}, {until}: mailvault resume")
 
 
 @click.command()
 @pass_settings
 def resume(settings: Settings) -> None:
-    """Have all workers go on after a pause."""
+    """Have all workers go on after a pause.
+
+    \b
+    Example:
+      mailvault resume
+    """
     with connect(settings) as connection:
         require_current(connection)
         control = Control(connection)
         was_paused = control.paused() is not None
         control.resume()
     click.echo("going on" if was_paused else "nothing was paused")
+
+
+@click.group(name="set")
+def set_() -> None:
+    """Set what all workers keep to, wherever they run; they obey within two seconds.
+
+    \b
+    Example:
+      mailvault set concurrency 8
+    """
+
+
+@set_.command()
+@click.argument("emails", metavar="EMAILS|default", callback=read_by(number_or_default))
+@pass_settings
+def concurrency(settings: Settings, *, emails: int) -> None:
+    """Have at most so many emails in flight, of all workers of all machines together.
+
+    Each worker has its share of them, and never more than it was started with; `default` is what
+    each was started with.
+
+    \b
+    Examples:
+      mailvault set concurrency 8
+      mailvault set concurrency default
+    """
+    with connect(settings) as connection:
+        require_current(connection)
+        Control(connection).set_concurrency(emails or None)
+    said = f"{emails:,} together" if emails else "as many as each worker was started with"
+    click.echo(f"emails in flight: {said}")
 
 
 @click.command()

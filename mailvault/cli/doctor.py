@@ -69,7 +69,7 @@ def doctor(settings: Settings, *, store: bool, as_json: bool) -> None:
         with connect(settings) as connection:
             found = examine_database(connection, mapping)
         findings = chain(found, examine_store(settings))
-    show = _as_json if as_json else _as_text
+    show = _as_json if as_json else show_finding
     for finding in findings:
         show(finding)
         counts[finding.severity] += 1
@@ -82,7 +82,8 @@ def _as_json(finding: Finding) -> None:
     click.echo(json.dumps({"event": "finding", **asdict(finding)}))
 
 
-def _as_text(finding: Finding) -> None:
+def show_finding(finding: Finding) -> None:
+    """Print what a check says, and the remedy below."""
     # Lines are not wrapped, so that a remedy can be copied as it is.
     console = Console(soft_wrap=True)
     label = (f"{finding.severity:<8}", STYLES[finding.severity])

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 import psycopg
-from rich.console import Console
 from rich.filesize import decimal
 
-from mailvault.cli.progress import progress_bar
+from mailvault.cli.dispatching import dispatch
 from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.errors import ConfigError
 from mailvault.migrate import require_current
-from mailvault.queue.batches import Batch, Batches, Selection
+from mailvault.queue.batches import Batches, Selection
 from mailvault.queue.position import ORDINARY, PRIORITIES
 
 if TYPE_CHECKING:
@@ -91,7 +90,8 @@ def enqueue(  # noqa: PLR0913  # one parameter per flag
             raise ConfigError(
                 f"batch {batch.id} is {batch.state}", hint="what is left of it: enqueue it anew"
             )
-        _dispatch(batches, batch, batch_size or settings.migration_batch_size)
+        now = dispatch(batches, batch, batch_size or settings.migration_batch_size)
+    click.echo(f"batch {batch.id}: {now - batch.dispatched:,} emails dispatched")
 
 
 def _utc(time: datetime | None) -> datetime | None:
@@ -119,13 +119,3 @@ def _tell(batches: Batches, selection: Selection | None, resume: int | None) -> 
         f"would dispatch {measure.emails:,} emails with {measure.parts:,} bodies and attachments, "
         f"{decimal(measure.bytes)} ({measure.bytes:,} bytes)"
     )
-
-
-def _dispatch(batches: Batches, batch: Batch, chunk_size: int) -> None:
-    console = Console(stderr=True)
-    dispatched = batch.dispatched
-    with progress_bar(console, "enqueuing", total=batch.total, done=dispatched) as advance:
-        for now in batches.dispatch(batch, chunk_size):
-            advance(now - dispatched)
-            dispatched = now
-    click.echo(f"batch {batch.id}: {dispatched - batch.dispatched:,} emails dispatched")

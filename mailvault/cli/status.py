@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from mailvault.cli.live import INTERVAL_PIPE, INTERVAL_TERMINAL
+from mailvault.cli.live import INTERVAL_TERMINAL, NOTHING, intervals, screen
 from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.migrate import require_current
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from mailvault.config import Settings
-
-NOTHING = "nothing was enqueued yet; start with: mailvault enqueue --all --dry-run"
 
 
 @click.command()
@@ -59,13 +57,16 @@ def _show(connection: psycopg.Connection, batch: int | None, *, as_json: bool) -
 def _watch(connection: psycopg.Connection, batch: int | None, *, as_json: bool) -> None:
     console = Console()
     if as_json or not console.is_terminal:
-        while True:
+        for interval in intervals():
             snapshot = take_snapshot(connection, batch)
             text = json.dumps(snapshot) if as_json else line(snapshot) if snapshot else NOTHING
             click.echo(text)
-            time.sleep(INTERVAL_PIPE)
-    with Live(console=console, auto_refresh=False) as live:
-        while True:
-            snapshot = take_snapshot(connection, batch)
-            live.update(render(snapshot) if snapshot else NOTHING, refresh=True)
-            time.sleep(INTERVAL_TERMINAL)
+            time.sleep(interval)
+    try:
+        with Live(console=console, auto_refresh=False, screen=True) as live:
+            while True:
+                live.update(screen(connection, batch, console.height), refresh=True)
+                time.sleep(INTERVAL_TERMINAL)
+    finally:
+        # What was seen last stays behind when the screen goes.
+        _show(connection, batch, as_json=False)

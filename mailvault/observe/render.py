@@ -2,55 +2,58 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mailvault.observe import sections
+from mailvault.observe.text import clock, duration, number, percent
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
 
-    from mailvault.observe.snapshot import Row, Snapshot
+    from mailvault.observe.snapshot import Details, Row, Snapshot
 
 TOP_REASONS = 3
+
+FIXED = 11
+"""Lines of the frame, the bar, the numbers, the time left and what is between them."""
+
+UNLIMITED = 1000
+"""Lines where nothing has to fit a terminal."""
+
+FEW = 3
+"""Lines that are kept for the workers."""
+
 _STYLES = {"finished": "green", "running": "cyan", "enqueuing": "cyan", "waiting": "yellow"}
 
 
-def duration(seconds: float | None) -> str:
-    """Write a number of seconds as `2h 05m` or `1m 20s`; a hyphen if it is not known."""
-    if seconds is None:
-        return "-"
-    whole = timedelta(seconds=round(seconds))
-    minutes, second = divmod(whole.seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    if whole.days:
-        return f"{whole.days}d {hour:02}h"
-    if hour:
-        return f"{hour}h {minute:02}m"
-    return f"{minute}m {second:02}s" if minute else f"{second}s"
+def render(
+    snapshot: Snapshot, details: Details | None = None, height: int | None = None
+) -> RenderableType:
+    """Return the screen of `mailvault status`; where a height is given, in so many lines at most.
 
-
-def _percent(part: int, whole: int) -> str:
-    # Cut and not rounded: 100 only when it is so.
-    return f"{int(10_000 * part / whole) / 100:.2f}%" if whole else "-"
-
-
-def render(snapshot: Snapshot) -> RenderableType:
-    """Return the screenful that `mailvault status` prints."""
-    parts: list[RenderableType] = [_bar(snapshot), Text(), _numbers(snapshot)]
-    if snapshot["hold"]:
-        parts += [Text(), _hold(snapshot["hold"])]
-    if snapshot["failures"]:
-        parts += [Text(), _failures(snapshot["failures"])]
-    if snapshot["workers"]:
-        parts += [Text(), _workers(snapshot["workers"])]
+    What there is too much of is cut then, the workers first.
+    """
+    room = (height or UNLIMITED) - FIXED
+    parts: list[RenderableType] = [_bar(snapshot), Text(), _numbers(snapshot), Text()]
+    parts.append(_labelled("time left", Text(time_left(snapshot))))
+    if details is not None:
+        parts.append(_labelled("emails/s", sections.chart(details.chart)))
+        room -= 1
+    if held := sections.hold(snapshot, in_a_line=height is not None):
+        parts.append(held)
+        room -= 1
+    for title, section in _below(snapshot, details, room):
+        parts += [Text(title, style="bold"), section]
     batch = snapshot["batch"]
     name = "all batches" if batch["id"] is None else f"batch {batch['id']}"
     state = f"[{_STYLES.get(batch['state'], 'white')}]{batch['state']}[/]"
@@ -59,8 +62,32 @@ def render(snapshot: Snapshot) -> RenderableType:
         title=f"{name}: {state}",
         title_align="left",
         box=box.ROUNDED,
-        padding=(1, 2),
+        padding=(0, 2),
     )
+
+
+def _below(
+    snapshot: Snapshot, details: Details | None, room: int
+) -> Iterator[tuple[str, RenderableType]]:
+    """Share the lines that are left: to what fails first, then to what is slow, then to who works.
+
+    Each section takes a line more for its title.
+    """
+    failed = snapshot["failures"]
+    if failed and room > FEW:
+        reasons = min(len(failed), TOP_REASONS, max(1, room // 4))
+        yield "failed for good", sections.failures(failed, reasons)
+        room -= 1 + 2 * reasons + (len(failed) > reasons)
+    if details is not None and details.failing and room > FEW:
+        lines = min(len(details.failing), 2)
+        yield "failed in the last five minutes", sections.failing(details.failing, lines)
+        room -= 1 + lines
+    if details is not None and details.slowest and room > FEW:
+        lines = min(len(details.slowest), max(1, room // 4))
+        yield "in hand for the longest time", sections.slowest(details.slowest, lines)
+        room -= 1 + lines
+    if snapshot["workers"] and room > 1:
+        yield "workers", sections.workers(snapshot["workers"], room - 1)
 
 
 def _bar(snapshot: Snapshot) -> Table:
@@ -69,75 +96,66 @@ def _bar(snapshot: Snapshot) -> Table:
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(ratio=1)
     grid.add_column(justify="right")
-    percent = "-" if batch["completion_pct"] is None else f"{batch['completion_pct']:.2f}%"
-    grid.add_row(ProgressBar(total=max(batch["total"], 1), completed=done), percent)
+    share = "-" if batch["completion_pct"] is None else f"{batch['completion_pct']:.2f}%"
+    grid.add_row(ProgressBar(total=max(batch["total"], 1), completed=done), share)
     return grid
 
 
 def _numbers(snapshot: Snapshot) -> Table:
     batch, queue, stored = snapshot["batch"], snapshot["queue"], snapshot["stored"]
     total = batch["total"]
-    rate = batch["rate_per_min"]
-    left = {"ready": duration(batch["eta_s"]), "due": "none"}.get(
-        snapshot["eta"]["state"], snapshot["eta"]["state"]
-    )
-    emails = [("total", total, "")]
+    at_least = "≥ " if batch["state"] == "enqueuing" else ""
+    emails = [("total", f"{at_least}{total:,}", "")]
     emails += [
-        (name, batch[name], _percent(batch[name], total))
+        (name, f"{batch[name]:,}", percent(batch[name], total))
         for name in ("dispatched", "processed", "failed", "remaining")
     ]
+    success = "-" if batch["success_pct"] is None else f"{number(batch['success_pct'])}%"
+    rate, average = (number(rate) for rate in (batch["rate_per_min"], _average(batch)))
     right = [
-        ("ready", f"{queue['ready']:,}", "success", f"{_known(batch['success_pct'])}%"),
-        ("delayed", f"{queue['delayed']:,}", "rate", f"{_known(rate)} emails/min"),
-        ("leased", f"{queue['leased']:,}", "elapsed", duration(batch["elapsed_s"])),
-        ("dead", f"{queue['dead']:,}", "time left", left),
+        ("ready", f"{queue['ready']:,}", "success", success),
+        (
+            "delayed",
+            f"{queue['delayed']:,}",
+            "rate",
+            f"{rate}/min",
+        ),
+        ("leased", f"{queue['leased']:,}", "average", f"{average}/min"),
+        ("dead", f"{queue['dead']:,}", "elapsed", duration(batch["elapsed_s"])),
         ("objects", f"{stored['parts']:,}", "stored", decimal(stored["bytes"])),
     ]
     grid = Table.grid(padding=(0, 2))
     for justify in ("left", "right", "right", "left", "right", "left", "left"):
-        grid.add_column(justify=justify)
-    for (name, count, share), (place, number, label, value) in zip(emails, right, strict=True):
+        grid.add_column(justify=justify, no_wrap=True)
+    for (name, count, share), (place, many, label, value) in zip(emails, right, strict=True):
         grid.add_row(
-            f"[dim]{name}[/]", f"{count:,}", share,
-            f"[dim]{place}[/]", number, f"[dim]{label}[/]", value,
-        )  # fmt: skip
+            f"[dim]{name}[/]", count, share, f"[dim]{place}[/]", many, f"[dim]{label}[/]", value
+        )
     return grid
 
 
-def _known(number: float | None) -> str:
-    if number is None:
-        return "-"
-    return f"{number:,.0f}" if number >= 1000 or number == int(number) else f"{number:,.2f}"
+def _average(batch: Row) -> float | None:
+    elapsed = batch["elapsed_s"]
+    return 60 * (batch["processed"] + batch["failed"]) / elapsed if elapsed else None
 
 
-def _hold(hold: Row) -> Text:
-    reason = hold["reasons"][0]
-    word, style = ("slowed", "yellow") if hold["kind"] == "throttled" else ("held", "bold red")
-    return Text(f"{word}: {reason['observed']} (since {reason['since'][11:19]})", style=style)
+def _labelled(label: str, text: Text) -> Text:
+    return Text.assemble((f"{label:<12}", "dim"), text, no_wrap=True, overflow="ellipsis")
 
 
-def _failures(failures: list[Row]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for failure in failures[:TOP_REASONS]:
-        table.add_row(
-            f"[red]{failure['count']:,}[/]", failure["reason"], escape(failure["example"])
-        )
-        table.add_row("", "", f"[dim]→ {failure['hint']}[/]")
-    if len(failures) > TOP_REASONS:
-        table.add_row("", "", f"[dim]and {len(failures) - TOP_REASONS} more reasons[/]")
-    return table
-
-
-def _workers(workers: list[Row]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for worker in workers:
-        table.add_row(
-            f"worker {worker['id']}", f"{worker['host']}:{worker['pid']}", worker["state"],
-            f"{worker['in_flight']} in flight", worker["uploader"],
-            f"[dim]seen {duration(worker['heartbeat_age_s'])} ago[/]",
-            f"[dim]{escape(worker['held_message'] or '')}[/]",
-        )  # fmt: skip
-    return table
+def time_left(snapshot: Snapshot) -> str:
+    """Say when it will be over, as far as that is known."""
+    eta, left = snapshot["eta"], snapshot["batch"]["eta_s"]
+    match eta["state"]:
+        case "ready":
+            span = f"between {duration(eta['low_s'])} and {duration(eta['high_s'])}"
+            return f"{duration(left)}, until {clock(eta['at'])} ({span})"
+        case "due":
+            return "none"
+        case "measuring":
+            return "measuring"
+        case state:
+            return state if left is None else f"{state}, with {duration(left)} of work to do"
 
 
 def line(snapshot: Snapshot) -> str:
@@ -145,13 +163,13 @@ def line(snapshot: Snapshot) -> str:
     batch, stored = snapshot["batch"], snapshot["stored"]
     done = batch["processed"] + batch["failed"]
     pieces = [
-        f"{done:,} of {batch['total']:,} emails ({_known(batch['completion_pct'])}%)",
+        f"{done:,} of {batch['total']:,} emails ({number(batch['completion_pct'])}%)",
         f"{batch['failed']:,} failed",
         f"{stored['parts']:,} objects",
         decimal(stored["bytes"]),
     ]
     if batch["rate_per_min"] is not None:
-        pieces.append(f"{_known(batch['rate_per_min'])}/min")
+        pieces.append(f"{number(batch['rate_per_min'])}/min")
     if snapshot["eta"]["state"] == "ready":
         pieces.append(f"{duration(batch['eta_s'])} left")
     if snapshot["hold"]:

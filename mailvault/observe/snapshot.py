@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 
 from mailvault.db import query
-from mailvault.errors import PART_ERRORS, ConfigError
-from mailvault.observe.hints import hint_for
+from mailvault.errors import ConfigError
+from mailvault.observe.hints import hint_for, is_retryable
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
 
     import psycopg
 
@@ -21,11 +23,33 @@ _BATCH = (
     "id", "state", "total", "dispatched", "processed", "failed", "remaining",
     "completion_pct", "success_pct", "rate_per_min", "elapsed_s", "eta_s",
 )  # fmt: skip
+
+CHART_SPANS = 40
+"""Spans of 15 seconds that the chart shows: ten minutes."""
+
+LONG = timedelta(seconds=5)
+"""After this time an email in hand is named as slow."""
+
 _QUEUE = ("ready", "delayed", "leased")
 _WORKER = ("id", "host", "pid", "state", "in_flight", "heartbeat_age_s", "uploader",
-           "uploader_reason", "held_message")  # fmt: skip
+           "uploader_reason", "held_message", "processed", "failed", "memory")  # fmt: skip
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What whoever watches sees beside the contract.
+
+    Attributes:
+        chart: Emails a second in spans of 15 seconds, the oldest first; None where not known.
+        slowest: The emails that are in hand for the longest time.
+        failing: Attempts that failed in the last five minutes, by reason.
+    """
+
+    chart: Sequence[float | None]
+    slowest: Sequence[Row]
+    failing: Sequence[Row]
 
 
 class Snapshot(TypedDict):
@@ -54,7 +78,7 @@ def take_snapshot(connection: psycopg.Connection, batch: int | None = None) -> S
         summary = cursor.execute(query("observe", "summary"), {"batch": batch}).fetchone()
         workers = cursor.execute(query("observe", "workers")).fetchall()
         reasons = cursor.execute(query("observe", "reasons"), {"batch": batch}).fetchall()
-        paused = cursor.execute(query("queue", "paused")).fetchone()
+        paused = cursor.execute(query("control", "paused")).fetchone()
     if summary is None:
         if batch is not None:
             raise ConfigError(f"there is no batch {batch}", hint="mailvault status shows all")
@@ -65,7 +89,7 @@ def take_snapshot(connection: psycopg.Connection, batch: int | None = None) -> S
         generated_at=summary["generated_at"].isoformat(),
         batch={name: summary[name] for name in _BATCH},
         stored={"parts": summary["parts"], "bytes": summary["bytes"]},
-        eta=_eta(summary, held=hold is not None and hold["kind"] != "throttled"),
+        eta=_eta(summary, held=hold is not None and hold["kind"] != "throttled", by=len(workers)),
         hold=hold,
         queue={name: summary[name] for name in _QUEUE} | {"dead": summary["failed"]},
         failures=[_failure(row) for row in reasons],
@@ -73,25 +97,48 @@ def take_snapshot(connection: psycopg.Connection, batch: int | None = None) -> S
     )
 
 
-def _eta(summary: Row, *, held: bool) -> Row:
-    at: datetime | None = summary["eta_at"]
+def take_details(connection: psycopg.Connection, batch: int | None = None) -> Details:
+    """Return what a snapshot leaves out."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        known = cursor.execute(
+            query("observe", "chart"), {"batch": batch, "spans": CHART_SPANS}
+        ).fetchall()
+        slowest = cursor.execute(
+            query("observe", "slowest"), {"batch": batch, "longer": LONG, "limit": 5}
+        ).fetchall()
+        failing = cursor.execute(query("observe", "failing"), {"limit": 5}).fetchall()
+    rates = {row["spans_ago"]: row["per_second"] for row in known}
+    # The span that is not over yet is not shown.
+    chart = [rates.get(ago) for ago in range(CHART_SPANS, 0, -1)]
+    return Details(chart, slowest, failing)
+
+
+def _eta(summary: Row, *, held: bool, by: int) -> Row:
+    """Say when it will be over: a time of day only while somebody works, and a range."""
     known = summary["eta_s"] is not None
     if summary["is_due"]:
         state = "due"
     elif held:
         state = "held"
-    elif known:
-        state = "ready"
+    elif summary["is_stalled"] or not by:
+        state = "stalled"
     else:
-        state = "stalled" if summary["is_stalled"] else "measuring"
-    shown = at.isoformat() if at is not None and state == "ready" else None
-    return {"state": state, "low_s": None, "high_s": None, "at": shown}
+        state = "ready" if known else "measuring"
+    shown = state == "ready"
+    return {
+        "state": state,
+        "low_s": summary["eta_low_s"] if shown else None,
+        "high_s": summary["eta_high_s"] if shown else None,
+        "at": summary["eta_at"].isoformat() if shown else None,
+    }
 
 
 def _pause(paused: Row) -> Row:
+    until = paused["paused_until"]
+    ends = f"until {until:%Y-%m-%d %H:%M:%S %Z}" if until else "until: mailvault resume"
     reason = {
         "signal": "paused",
-        "observed": f"paused by {paused['paused_by']}; go on with: mailvault resume",
+        "observed": f"paused by {paused['paused_by']} {ends}",
         "limit": None,
         "since": paused["paused_at"].isoformat(),
     }
@@ -119,11 +166,10 @@ def _hold(workers: list[Row]) -> Row | None:
 
 
 def _failure(row: Row) -> Row:
-    error = PART_ERRORS.get(row["reason"])
     return {
         "reason": row["reason"],
         "count": row["count"],
-        "retryable": error.retryable if error else True,
+        "retryable": is_retryable(row["reason"]),
         "example": f"email {row['email']}: {row['message']}",
         "hint": hint_for(row["reason"]),
     }

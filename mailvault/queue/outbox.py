@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -14,7 +15,6 @@ from mailvault.queue.position import Position
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
-    from datetime import timedelta
 
     from mailvault.db import Pool
     from mailvault.models import StoredObject
@@ -68,13 +68,34 @@ class RetryPolicy:
     delay: timedelta
     timeout: timedelta
 
+    def longest_delay(self, attempt: int) -> timedelta:
+        """Return for how long a job waits after a failed attempt, at the most."""
+        return self.delay * (1 << (min(attempt, 20) - 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What an operator wants: that all workers pause, and that they let go of some jobs."""
+    """What an operator wants of a worker.
+
+    Attributes:
+        paused: To claim nothing.
+        cancelled: To let go of these jobs.
+        stop: To end.
+        concurrency: To have at most so many emails in flight; None: as it was started.
+    """
 
     paused: bool
     cancelled: frozenset[int]
+    stop: bool
+    concurrency: int | None
+
+
+class Record(NamedTuple):
+    """What a worker has done: emails stored, attempts that failed; and the bytes that it takes."""
+
+    processed: int
+    failed: int
+    memory: int
 
 
 class Outbox:
@@ -108,16 +129,27 @@ class Outbox:
             ).fetchone()
             return parse_numbers(row[0]) if row else set()
 
-    def register(
-        self, *, host: str, pid: int, concurrency: int, uploader: str, uploader_reason: str
+    def register(  # noqa: PLR0913  # the columns of a worker
+        self,
+        *,
+        host: str,
+        pid: int,
+        concurrency: int,
+        uploader: str,
+        uploader_reason: str,
+        commanded: timedelta = timedelta(),
     ) -> None:
-        """Enter this worker into the list; its id goes with everything it does."""
+        """Enter this worker into the list; its id goes with everything it does.
+
+        `commanded` is for how long the command has been running that started it.
+        """
         self._registration = {
             "host": host,
             "pid": pid,
             "concurrency": concurrency,
             "uploader": uploader,
             "uploader_reason": uploader_reason,
+            "commanded": commanded,
         }
         [(self.worker_id,)] = self._call("register", **self._registration)
 
@@ -188,6 +220,13 @@ class Outbox:
         """Whether a failed attempt was the last one."""
         return not failure.retryable or lease.attempt >= self._policy.max_attempts
 
+    def prospect(self, lease: Lease, failure: Failure) -> str:
+        """Return which attempt failed, and what comes after it, in words."""
+        attempts = max(lease.attempt, self._policy.max_attempts)
+        again = f"again within {self._policy.longest_delay(lease.attempt).total_seconds():,.0f} s"
+        then = "failed for good" if self.is_final(lease, failure) else f"failed, {again}"
+        return f"attempt {lease.attempt} of {attempts} {then}"
+
     def release(self, leases: Sequence[Lease]) -> set[int]:
         """Give jobs back with the attempt not counted; return those that were still held."""
         return self._call_for_jobs(
@@ -205,7 +244,13 @@ class Outbox:
         )
 
     def heartbeat(
-        self, state: str, in_flight: int, hold: Hold | None, *, renew: bool
+        self,
+        state: str,
+        in_flight: int,
+        hold: Hold | None,
+        *,
+        renew: bool,
+        record: Record | None = None,
     ) -> int | None:
         """Show that this worker lives, and how it is; `renew` its leases if it gets on.
 
@@ -218,6 +263,9 @@ class Outbox:
             held_reason=hold.reason if hold else None,
             held_message=hold.message if hold else None,
             renewal=self._policy.timeout if renew else None,
+            processed=record.processed if record else None,
+            failed=record.failed if record else None,
+            memory=record.memory if record else None,
         )
         assert beats is None or isinstance(beats, int)
         return beats
@@ -233,8 +281,8 @@ class Outbox:
 
     def orders(self) -> Orders:
         """Ask what an operator wants of this worker."""
-        [(paused, cancelled)] = self._call("orders")
-        return Orders(paused, frozenset(cancelled))
+        [(paused, cancelled, stop, concurrency)] = self._call("orders")
+        return Orders(paused, frozenset(cancelled), stop, concurrency)
 
     def absorb(self, limit: int) -> int:
         """Take up to `limit` changes of the application; return how many that were."""

@@ -10,7 +10,6 @@ from mailvault.errors import MailvaultError
 from mailvault.queue.outbox import Hold
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Sequence
 
     from mailvault.errors import PartError
@@ -32,12 +31,14 @@ class Breaker:
 
     Args:
         check: Raises a MailvaultError while the system is at fault.
-        stop: Ends the waiting when set.
     """
 
-    def __init__(self, check: Callable[[], None], stop: threading.Event) -> None:
+    def __init__(
+        self, check: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._check = check
-        self._stop = stop
+        self._clock = clock
+        self._look_at = 0.0
         self._wait = FIRST_WAIT
         self._successes = 0
         self._suspects: dict[int, int] = {}
@@ -61,6 +62,7 @@ class Breaker:
         self._suspects[job_id] = self._successes
         if self.hold is None:
             self.hold = fault
+            self._look_at = self._clock() + self._wait
             log.error("held: %s; no attempt is counted, trying until it is gone", fault.message)
         return True
 
@@ -69,7 +71,7 @@ class Breaker:
             if error.systemic:
                 return Hold(error.reason, str(error))
         doubtful = next((error for error in errors if error.reason in DOUBTFUL), None)
-        if doubtful is None or time.monotonic() < self._trusted_until:
+        if doubtful is None or self._clock() < self._trusted_until:
             return None
         if self.hold is not None:
             return self.hold
@@ -77,18 +79,20 @@ class Breaker:
             self._check()
         except MailvaultError as fault:
             return Hold(doubtful.reason, str(fault))
-        self._trusted_until = time.monotonic() + TRUSTED
+        self._trusted_until = self._clock() + TRUSTED
         return None
 
-    def wait_until_closed(self) -> None:
-        """Check, ever more seldom, until the fault is gone or the worker is to stop."""
-        while self.hold is not None and not self._stop.wait(self._wait):
-            # Grows until something was really stored: a check may pass where mail does not.
-            self._wait = min(self._wait * 2, LONGEST_WAIT)
-            try:
-                self._check()
-            except MailvaultError as error:
-                log.warning("still held: %s", error)
-            else:
-                log.info("the fault is gone; going on")
-                self.hold = None
+    def look(self) -> None:
+        """Check, ever more seldom, whether the fault is gone."""
+        if self._clock() < self._look_at:
+            return
+        try:
+            self._check()
+        except MailvaultError as error:
+            log.warning("still held: %s", error)
+        else:
+            log.info("the fault is gone; going on")
+            self.hold = None
+        # Grows until something was really stored: a check may pass where mail does not.
+        self._wait = min(self._wait * 2, LONGEST_WAIT)
+        self._look_at = self._clock() + self._wait

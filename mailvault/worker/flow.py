@@ -25,6 +25,7 @@ class Flow:
     Attributes:
         hold: Jobs to hold.
         share: Of these, how many are wanted; from 0 to 1.
+        limit: Jobs that may be in upload at once; None for as many as the concurrency says.
     """
 
     def __init__(self, concurrency: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -35,6 +36,12 @@ class Flow:
         self._done = 0
         self.hold = self._least
         self.share = 1.0
+        self.limit: int | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is wanted."""
+        return not self.share or self.limit == 0
 
     def note(self, done: int) -> None:
         """Take down that jobs were done."""
@@ -48,6 +55,7 @@ class Flow:
 
     def room(self, in_hand: int) -> int:
         """How many jobs to claim; none before it is worth a claim, which costs what it costs."""
-        hold = round(self.hold * self.share)
+        most = self.hold if self.limit is None else min(self.hold, AHEAD * self.limit)
+        hold = round(most * self.share)
         room = hold - in_hand
         return room if room >= hold // AHEAD or not in_hand else 0

@@ -7,24 +7,20 @@ import os
 import random
 import threading
 import time
-from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import psycopg
 
 from mailvault.db import first_line
 from mailvault.faults import CONFLICT, diagnose
+from mailvault.queue.roster import STALE
 
 if TYPE_CHECKING:
-    from mailvault.queue.outbox import Outbox
-    from mailvault.worker.loop import VitalSigns
+    from mailvault.queue.outbox import Hold, Outbox, Record
     from mailvault.worker.stop import Stop
 
 BEAT = 5.0
 """Seconds between heartbeats."""
-
-STALE = timedelta(seconds=20)
-"""After this long without a heartbeat a worker is lost: four beats, so that one may be late."""
 
 UPKEEP_SHARE = 0.05
 """Part of the time that upkeep may take, however many dead rows an old snapshot makes it walk."""
@@ -38,6 +34,16 @@ CONFLICT_PAUSE = 0.5
 NOT_THE_SAME = "the database is not the one it was, and what it lost is done again"
 
 log = logging.getLogger(__name__)
+
+
+class VitalSigns(NamedTuple):
+    """How a loop is: its state, the jobs in hand, what holds or slows it, its turns, its work."""
+
+    state: str
+    in_hand: int
+    hold: Hold | None
+    turns: int
+    record: Record
 
 
 class Living(Protocol):
@@ -86,7 +92,8 @@ class Heart:
         self._ended = True
         self._changed.set()
         self._thread.join()
-        self._outbox.heartbeat(state, 0, None, renew=False)
+        record = self._loop.vital_signs().record
+        self._outbox.heartbeat(state, 0, None, renew=False, record=record)
 
     def _run(self) -> None:
         while True:
@@ -119,7 +126,10 @@ class Heart:
         renew = renew and signs.turns != self._turns
         if renew:
             self._turns = signs.turns
-        self._compare(self._outbox.heartbeat(signs.state, signs.in_hand, signs.hold, renew=renew))
+        beats = self._outbox.heartbeat(
+            signs.state, signs.in_hand, signs.hold, renew=renew, record=signs.record
+        )
+        self._compare(beats)
 
     def _compare(self, beats: int | None) -> None:
         """Notice a database that lost commits, as a standby did that took over too early."""

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from mailvault.queue.outbox import Lease
     from mailvault.source.description import SourcePart
 
-MESSAGE_LIMIT = 1000
+MESSAGE_LIMIT = 2000
 """Characters of an error that are kept."""
+
+
+def storable(message: str) -> str:
+    """Cut an error, and leave what PostgreSQL takes as text: no NUL, and only characters."""
+    cut = message if len(message) <= MESSAGE_LIMIT else f"{message[:MESSAGE_LIMIT]}…"
+    return cut.replace("\0", " ").encode(errors="replace").decode()
 
 
 @dataclass(slots=True)
@@ -60,6 +66,4 @@ class Job:
         )
         if len(self.errors) > 1:
             message += f" (and {len(self.errors) - 1} more)"
-        # What PostgreSQL takes as text: no NUL, and nothing that is no character.
-        text = message[:MESSAGE_LIMIT].replace("\0", " ").encode(errors="replace").decode()
-        return Failure(error.reason, text, error.retryable)
+        return Failure(error.reason, storable(message), error.retryable)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import psycopg
 
-from mailvault.bandwidth import UNLIMITED, Timetable
 from mailvault.errors import PartError
 from mailvault.models import Outcome, StoredBefore
-from mailvault.queue.outbox import Hold
+from mailvault.queue.outbox import Hold, Record
 from mailvault.worker.claim import Claimer
 from mailvault.worker.flow import Flow
-from mailvault.worker.gentle import Gentle, Limits, Signals
+from mailvault.worker.gentle import Gentle, Signals
+from mailvault.worker.heart import VitalSigns
 from mailvault.worker.job import Job
+from mailvault.worker.memory import memory_in_use
 from mailvault.worker.throttle import Throttle
 from mailvault.worker.transit import Transit
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Collection, Iterator
-    from datetime import timedelta
 
     from mailvault.errors import SourceError
     from mailvault.models import Part
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mailvault.source.reader import SourceReader
     from mailvault.store.uploader import Uploader
     from mailvault.worker.breaker import Breaker
+    from mailvault.worker.options import LoopOptions
     from mailvault.worker.patience import Patience
     from mailvault.worker.settle import Settler
     from mailvault.worker.stop import Stop
@@ -51,6 +52,8 @@ SLOWED_BY = {
     "latency": "the store takes ever longer to answer",
 }
 
+NO_SHARE = Hold("concurrency", "there are more workers than emails that may be in flight")
+
 BEHIND = 1.0
 """Seconds that a replica may need before it is said to hold the worker."""
 
@@ -63,38 +66,7 @@ ENLIST = 30.0
 LOOK = 1.0
 """Seconds after which a worker asks what an operator wants of it."""
 
-
-@dataclass(frozen=True, slots=True)
-class LoopOptions:
-    """How much to do at once, and when to end.
-
-    Attributes:
-        concurrency: Emails in flight.
-        body_bytes: Bytes of bodies that may be in memory.
-        drain: End when nothing is left to do.
-        max_jobs: End after so many jobs.
-        bandwidth: How fast to send, by local time.
-        limits: What of the database's other work must not suffer.
-        eligible_every: How often to walk through the mail for what has become eligible; None not
-            to.
-    """
-
-    concurrency: int
-    body_bytes: int
-    drain: bool = False
-    max_jobs: int | None = None
-    bandwidth: Timetable = UNLIMITED
-    limits: Limits = field(default_factory=Limits)
-    eligible_every: timedelta | None = None
-
-
-class VitalSigns(NamedTuple):
-    """How a loop is: its state, the jobs in hand, what holds or slows it, and its turns."""
-
-    state: str
-    in_hand: int
-    hold: Hold | None
-    turns: int
+log = logging.getLogger(__name__)
 
 
 class Loop:
@@ -135,20 +107,27 @@ class Loop:
         self._paused = False
         self._look_at = 0.0
         self._enlist_at = 0.0
+        self._memory = 0
+        self._is_spent = False
         self.seconds_waited_for_store = 0.0
 
     def vital_signs(self) -> VitalSigns:
         """Return how the loop is; safe from any thread."""
-        hold = self._breaker.hold or self._settler.hold or self._patience.hold or self._lag
+        record = Record(self._settler.processed, self._settler.failed, self._memory)
         turns = self._turns + self._patience.asked
+        state, hold = self._condition()
+        return VitalSigns(state, self._in_hand, hold, turns, record)
+
+    def _condition(self) -> tuple[str, Hold | None]:
         if self._stop.requested.is_set():
-            return VitalSigns("stopping", self._in_hand, None, turns)
+            return "stopping", None
+        hold = self._breaker.hold or self._settler.hold or self._patience.hold or self._lag
+        if hold is None and self._flow.is_closed:
+            hold = self._gentle.hold or NO_SHARE
+        if hold is not None:
+            return "held", hold
         state = "paused" if self._paused else "idle" if self._idle else "running"
-        if hold is None and not self._flow.share:
-            hold = self._gentle.hold
-        if hold is None:
-            return VitalSigns(state, self._in_hand, self._gentle.hold or self._slowed(), turns)
-        return VitalSigns("held", self._in_hand, hold, turns)
+        return state, self._gentle.hold or self._slowed()
 
     def _signals(self) -> Signals:
         asked = self._options.limits.archive_backlog is not None
@@ -182,7 +161,7 @@ class Loop:
                 if self._settler.due or not self._transit:
                     self._settler.settle()
                 self._obey()
-                if self._paused or self._breaker.hold is not None or not self._flow.share:
+                if self._paused or self._breaker.hold is not None or self._flow.is_closed:
                     self._wait_it_out()
                 elif not self._stop.requested.is_set():
                     self._claim()
@@ -198,6 +177,11 @@ class Loop:
         if self._transit or (self._leased and not self._stop.requested.is_set()):
             return True
         return not (self._stop.requested.is_set() or self._exhausted)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has done as many jobs, or takes as much memory, as the options allow."""
+        return self._is_spent or self._exhausted
 
     @property
     def _exhausted(self) -> bool:
@@ -275,7 +259,11 @@ class Loop:
     def _submit(self) -> None:
         """Hand claimed jobs to the uploader, as many as the budget of bytes lets through."""
         wanted = []
-        while self._claimed and self._transit.admits(self._claimed[0], self._options.body_bytes):
+        while (
+            self._claimed
+            and (self._flow.limit is None or self._transit.jobs < self._flow.limit)
+            and self._transit.admits(self._claimed[0], self._options.body_bytes)
+        ):
             job = self._claimed.popleft()
             wanted += self._transit.board(job)
             if job.finished:  # an email with nothing to store
@@ -335,12 +323,25 @@ class Loop:
         self._patience.insist(self._gentle.follow)
         self._flow.share = self._gentle.share
         self._take_up()
+        self._weigh()
         orders = self._patience.insist(self._outbox.orders)
         self._look_at = time.monotonic() + LOOK
+        if orders.stop and not self._stop.requested.is_set():
+            log.info("an operator ends all workers")
+            self._stop.request()
+        self._flow.limit = orders.concurrency
         if orders.paused != self._paused:
             self._paused = orders.paused
             self._changed.set()
         self._let_go(orders.cancelled)
+
+    def _weigh(self) -> None:
+        self._memory = memory_in_use()
+        most = self._options.max_memory
+        if most is not None and self._memory > most and not self._stop.requested.is_set():
+            log.warning("ending, with %d MiB of memory in use", self._memory // 1024**2)
+            self._is_spent = True
+            self._stop.request()
 
     def _take_up(self) -> None:
         """Make jobs of what the application changed, and of what has become eligible."""
@@ -364,8 +365,8 @@ class Loop:
         self._settler.give_back_postponed()
         self._settler.settle()
         if self._breaker.hold is not None:
-            self._breaker.wait_until_closed()
-        else:
+            self._breaker.look()
+        if self._breaker.hold is not None or self._paused or self._flow.is_closed:
             self._stop.requested.wait(LOOK)
 
     def _let_go(self, jobs: Collection[int]) -> None:

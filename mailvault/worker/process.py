@@ -11,36 +11,31 @@ import time
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 
-from mailvault.bandwidth import UNLIMITED, Timetable
 from mailvault.db import Pool, connect, dsn, source_dsn
 from mailvault.errors import MailvaultError
-from mailvault.hours import ALWAYS, Hours
 from mailvault.migrate import require_current
-from mailvault.queue.outbox import Outbox, RetryPolicy
+from mailvault.queue.outbox import Outbox
 from mailvault.source.reader import SourceReader
 from mailvault.source.replica import Replica
 from mailvault.store.leftovers import abort_leftovers
 from mailvault.store.open import open_uploader
 from mailvault.store.probe import probe
 from mailvault.worker.breaker import Breaker
-from mailvault.worker.gentle import Limits
 from mailvault.worker.heart import Heart
-from mailvault.worker.loop import Loop, LoopOptions
+from mailvault.worker.identity import Identity
+from mailvault.worker.loop import Loop
+from mailvault.worker.options import loop_options, retry_policy, upload_bytes
 from mailvault.worker.patience import Patience
 from mailvault.worker.settle import Settler
 
 if TYPE_CHECKING:
-    from mailvault.config import Compression, Settings, UploaderChoice
+    from mailvault.config import Settings
+    from mailvault.worker.options import WorkOptions
     from mailvault.worker.stop import Stop
-
-BODY_SHARE = 16
-UPLOAD_SHARE = 16
-"""Parts of MIGRATION_MEMORY_LIMIT that bodies, and files on their way, may take: a sixteenth each.
-Most of the rest is Python, its libraries, and what PostgreSQL's answers take twice."""
 
 GARBAGE_THRESHOLD = 100_000
 """Objects that are left over before Python looks for cycles among them. Emails leave hardly any,
@@ -50,29 +45,27 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class WorkOptions:
-    """What `mailvault work` asks of each process."""
-
-    concurrency: int
-    uploader: UploaderChoice = "auto"
-    drain: bool = False
-    max_jobs: int | None = None
-    bandwidth: Timetable = UNLIMITED
-    compress: Compression = "none"
-    window: Hours = ALWAYS
-
-
-@dataclass(frozen=True, slots=True)
 class WorkResult:
-    """What a worker did: emails stored, made dead letters, and leases that were lost."""
+    """What a worker did: emails stored, made dead letters, and leases that were lost.
+
+    `spent` says that it ended since it had done, or grown, as much as it may.
+    """
 
     processed: int
     dead: int
     lost: int
+    spent: bool
+
+
+class Parent(NamedTuple):
+    """The process that started this one: its id, and since when it runs (monotonic)."""
+
+    pid: int
+    since: float
 
 
 def run_worker(
-    settings: Settings, options: WorkOptions, stop: Stop, *, parent: int | None = None
+    settings: Settings, options: WorkOptions, stop: Stop, *, parent: Parent | None = None
 ) -> WorkResult:
     """Work in this process until there is nothing left or `stop` is requested.
 
@@ -97,9 +90,9 @@ def run_worker(
             settled,
             choice=options.uploader,
             concurrency=options.concurrency,
-            max_bytes=settings.migration_memory_limit // UPLOAD_SHARE,
+            max_bytes=upload_bytes(settings),
         )
-        outbox = Outbox(pool, _policy(settings))
+        outbox = Outbox(pool, retry_policy(settings))
         patience = Patience(stop.requested)
         settler = Settler(outbox, patience)
         changed = threading.Event()
@@ -108,11 +101,11 @@ def run_worker(
             reader,
             opened.uploader,
             settler,
-            Breaker(check, stop.requested),
+            Breaker(check),
             patience,
             stop,
             changed,
-            _loop_options(settings, options),
+            loop_options(settings, options),
         )
         outbox.register(
             host=socket.gethostname(),
@@ -120,12 +113,14 @@ def run_worker(
             concurrency=options.concurrency,
             uploader=opened.uploader.name,
             uploader_reason=opened.reason,
+            commanded=timedelta(seconds=time.monotonic() - parent.since if parent else 0),
         )
+        Identity.worker = outbox.worker_id
         log.info(
             "worker %d: %d emails in flight, uploader %s (%s)",
             outbox.worker_id, options.concurrency, opened.uploader.name, opened.reason,
         )  # fmt: skip
-        heart = Heart(outbox, loop, stop, changed, parent=parent)
+        heart = Heart(outbox, loop, stop, changed, parent=parent.pid if parent else None)
         heart.start()
         gc.freeze()  # what is loaded by now stays
         gc.set_threshold(GARBAGE_THRESHOLD)
@@ -138,7 +133,7 @@ def run_worker(
         finally:
             heart.end("stopped")
         _sum_up(outbox.worker_id, settler, loop, patience, time.monotonic() - started)
-        return WorkResult(settler.processed, settler.dead, settler.lost)
+        return WorkResult(settler.processed, settler.dead, settler.lost, loop.is_spent)
 
 
 def _open_reader(
@@ -154,33 +149,6 @@ def _open_reader(
         replica=Replica(pool, replica) if replica else None,
     )
     return stack.enter_context(closing(reader))
-
-
-def _policy(settings: Settings) -> RetryPolicy:
-    return RetryPolicy(
-        max_attempts=settings.migration_max_attempts,
-        delay=timedelta(seconds=settings.migration_retry_delay),
-        timeout=timedelta(seconds=settings.migration_chunk_timeout),
-    )
-
-
-def _loop_options(settings: Settings, options: WorkOptions) -> LoopOptions:
-    every = timedelta(seconds=settings.migration_eligible_every)
-    return LoopOptions(
-        concurrency=options.concurrency,
-        body_bytes=settings.migration_memory_limit // BODY_SHARE,
-        drain=options.drain,
-        max_jobs=options.max_jobs,
-        bandwidth=options.bandwidth,
-        limits=Limits(
-            window=options.window,
-            replica_lag=settings.migration_max_replica_lag,
-            archive_backlog=settings.migration_max_archive_backlog,
-            active_sessions=settings.migration_max_active_sessions,
-            claim_latency=settings.migration_max_claim_latency,
-        ),
-        eligible_every=None if options.drain else every,
-    )
 
 
 def _sum_up(worker: int, settler: Settler, loop: Loop, patience: Patience, seconds: float) -> None:

@@ -12,6 +12,7 @@ from mailvault.db import first_line
 from mailvault.faults import Kind, diagnose
 from mailvault.queue.outbox import Failure, Hold
 from mailvault.worker.divide import GROUP, Divider
+from mailvault.worker.job import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +37,7 @@ class Settler:
     Attributes:
         processed: Jobs that were stored.
         dead: Jobs that failed for good.
+        failed: Attempts that failed, these among them.
         lost: Jobs whose lease was somebody else's by then, so that nothing was written for them.
         adopted: Objects that were in the store already, from attempts that left no record.
         hold: Why PostgreSQL takes no record at all, if it does not.
@@ -56,6 +58,7 @@ class Settler:
         self.hold: Hold | None = None
         self.processed = 0
         self.dead = 0
+        self.failed = 0
         self.lost = 0
         self.adopted = 0
 
@@ -166,7 +169,7 @@ class Settler:
                 self.hold = Hold(reason, said)
                 log.error("held: %s; no attempt is counted, trying until it is gone", said)
         if refused.alone and kind is Kind.EMAIL:
-            self._failed.append((job.lease, Failure(reason, said, retryable=True)))
+            self._failed.append((job.lease, Failure(reason, storable(said), retryable=True)))
         else:
             self._postponed.append(job)
             self._postponed_until = time.monotonic() + POSTPONED
@@ -181,11 +184,15 @@ class Settler:
 
         def nack(items: list[tuple[Lease, Failure]]) -> None:
             kept = self._patience.insist(lambda: self._outbox.nack(items), divisible=True)
+            self.failed += len(kept)
             self.dead += sum(
                 lease.job_id in kept and self._outbox.is_final(lease, failure)
                 for lease, failure in items
             )
             self._note_ended([lease for lease, _ in items], kept)
+            for lease, failure in items:
+                if lease.job_id in kept:
+                    self._tell(lease, failure)
             left.difference_update(lease for lease, _ in items)
 
         try:
@@ -194,9 +201,20 @@ class Settler:
             self.give_back(left)
             raise
         for item, error, _ in refused:
-            log.warning("job %d: its failure is not taken: %s", item[0].job_id, first_line(error))
+            lease, failure = item
+            log.warning(
+                "job %d: its failure is not taken: %s", lease.job_id, first_line(error),
+                extra=_about(lease, failure),
+            )  # fmt: skip
             self._postponed_failed.append(item)
             self._postponed_until = time.monotonic() + POSTPONED
+
+    def _tell(self, lease: Lease, failure: Failure) -> None:
+        log.warning(
+            "job %d: email %s: %s: %s: %s",
+            lease.job_id, lease.email_key, self._outbox.prospect(lease, failure), failure.reason,
+            failure.message, extra=_about(lease, failure),
+        )  # fmt: skip
 
     def _release(self) -> None:
         if self._released:
@@ -209,4 +227,12 @@ class Settler:
         self.lost += len(leases) - len(kept)
         for lease in leases:
             if lease.job_id not in kept:
-                log.warning("job %d: its lease is not ours any more", lease.job_id)
+                log.warning(
+                    "job %d: its lease is not ours any more", lease.job_id, extra=_about(lease)
+                )
+
+
+def _about(lease: Lease, failure: Failure | None = None) -> dict[str, object]:
+    """What a line of the log is about, in fields of their own."""
+    reason = failure.reason if failure else None
+    return {"job": lease.job_id, "email": lease.email_key, "reason": reason}

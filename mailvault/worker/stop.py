@@ -21,12 +21,18 @@ class Stop:
         self.requested = threading.Event()
         self._grace = grace
         self._deadline = float("inf")
+        self._signalled = False
 
     def request(self) -> None:
         """Ask for the end; the second time, ask for it at once."""
         now = time.monotonic()
         self._deadline = now if self.requested.is_set() else now + self._grace
         self.requested.set()
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether a signal asked for the end."""
+        return self._signalled
 
     @property
     def at_once(self) -> bool:
@@ -37,6 +43,7 @@ class Stop:
         """Let SIGTERM and SIGINT ask for the end."""
 
         def handle(_signal: int, _frame: FrameType | None) -> None:
+            self._signalled = True
             self.request()
 
         signal.signal(signal.SIGTERM, handle)

@@ -1,13 +1,18 @@
 -- name: register
-insert into mailvault.worker (host, pid, concurrency, uploader, uploader_reason)
-values (%(host)s, %(pid)s, %(concurrency)s, %(uploader)s, %(uploader_reason)s)
+insert into mailvault.worker (host, pid, concurrency, uploader, uploader_reason, commanded_at)
+values (
+    %(host)s, %(pid)s, %(concurrency)s, %(uploader)s, %(uploader_reason)s,
+    now() - %(commanded)s::interval
+)
 returning id;
 
 -- name: register_again
 -- The database lost the row; the worker's leases and the log name this id.
-insert into mailvault.worker (id, host, pid, concurrency, uploader, uploader_reason)
+insert into mailvault.worker
+(id, host, pid, concurrency, uploader, uploader_reason, commanded_at)
 values (
-    %(worker)s, %(host)s, %(pid)s, %(concurrency)s, %(uploader)s, %(uploader_reason)s
+    %(worker)s, %(host)s, %(pid)s, %(concurrency)s, %(uploader)s, %(uploader_reason)s,
+    now() - %(commanded)s::interval
 )
 on conflict (id) do nothing;
 
@@ -46,7 +51,8 @@ where
 
 -- name: heartbeat
 select mailvault.heartbeat(
-    %(worker)s, %(state)s, %(in_flight)s, %(held_reason)s, %(held_message)s, %(renewal)s
+    %(worker)s, %(state)s, %(in_flight)s, %(held_reason)s, %(held_message)s, %(renewal)s,
+    %(processed)s, %(failed)s, %(memory)s
 );
 
 -- name: reap
@@ -56,19 +62,7 @@ select mailvault.reap(%(stale)s, %(max_attempts)s);
 select mailvault.fold();
 
 -- name: orders
-select paused, cancelled from mailvault.orders(%(worker)s);
-
--- name: pause
-select mailvault.pause();
-
--- name: resume
-select mailvault.resume();
-
--- name: paused
--- Since when, and by whom; no row if nothing is paused.
-select c.paused_at, c.paused_by
-from mailvault.control as c
-where c.paused_at is not null;
+select paused, cancelled, stop, concurrency from mailvault.orders(%(worker)s);
 
 -- name: stored
 -- Which of some keys are in the ledger.

@@ -60,7 +60,7 @@ declare
     v_forbidden bigint[];
     v_picked tid[] := '{}';
 begin
-    if exists (select from mailvault.control as c where c.paused_at is not null) then
+    if exists (select from mailvault.control as c where c.paused_until > now()) then
         return;
     end if;
     v_forbidden := array(select b.id from mailvault.batch as b where b.state = 'cancelling');

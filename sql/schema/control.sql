@@ -1,36 +1,80 @@
 -- What an operator tells all workers: wait, go on, leave a batch alone. They ask every second.
 
-create function mailvault.pause(p_by text default session_user)
+create function mailvault.pause(
+    p_by text default session_user,
+    p_for interval default null
+)
 returns void
 language sql
 as $$
 update mailvault.control as c set
-    paused_at = now(),
-    paused_by = p_by
-where c.paused_at is null;
+    paused_at = case when c.paused_until > now() then c.paused_at else now() end,
+    paused_by = p_by,
+    paused_until = coalesce(now() + p_for, 'infinity');
+
+select mailvault.note_action('pause', p_by, jsonb_build_object('for', p_for));
 
 -- So that those who are idle show at once that they obey.
 select mailvault.wake();
 $$;
 
 comment on function mailvault.pause is
-'Nothing is claimed any more; workers finish what is in upload and give the rest back.';
+'Nothing is claimed any more, for some time or until resume; workers finish what is in upload and '
+'give the rest back.';
 
-create function mailvault.resume()
+create function mailvault.resume(p_by text default session_user)
 returns void
 language sql
 as $$
 update mailvault.control as c set
     paused_at = null,
-    paused_by = null
+    paused_by = null,
+    paused_until = null
 where c.paused_at is not null;
+
+select mailvault.note_action('resume', p_by);
 
 select mailvault.wake();
 $$;
 
 comment on function mailvault.resume is 'Ends a pause.';
 
-create function mailvault.cancel(p_batch bigint, p_limit integer default 10000)
+create function mailvault.set_concurrency(
+    p_concurrency integer,
+    p_by text default session_user
+)
+returns void
+language sql
+as $$
+update mailvault.control as c set concurrency = p_concurrency;
+
+select mailvault.note_action(
+    'set_concurrency', p_by, jsonb_build_object('concurrency', p_concurrency)
+);
+$$;
+
+comment on function mailvault.set_concurrency is
+'How many emails all workers together have in flight at the most; NULL: as each was started.';
+
+create function mailvault.stop_workers(p_by text default session_user)
+returns void
+language sql
+as $$
+update mailvault.control as c set stopped_at = now();
+
+select mailvault.note_action('stop', p_by);
+
+select mailvault.wake();
+$$;
+
+comment on function mailvault.stop_workers is
+'Ends all workers that run now: they finish what is in flight, and give the rest back.';
+
+create function mailvault.cancel(
+    p_batch bigint,
+    p_limit integer default 10000,
+    p_by text default session_user
+)
 returns table (cancelled bigint, finished boolean)
 language plpgsql
 as $$
@@ -42,6 +86,9 @@ begin
         state = 'cancelling',
         total = case when b.state = 'enqueuing' then b.dispatched else b.total end
     where b.id = p_batch and b.state in ('enqueuing', 'enqueued');
+    if found then
+        perform mailvault.note_action('cancel', p_by, jsonb_build_object('batch', p_batch));
+    end if;
     if not exists (
         select from mailvault.batch as b where b.id = p_batch and b.state = 'cancelling'
     ) then
@@ -112,18 +159,34 @@ comment on function mailvault.cancel is
 'until it says that it is finished. What is stored stays stored.';
 
 create function mailvault.orders(p_worker bigint)
-returns table (paused boolean, cancelled bigint[])
+returns table (paused boolean, cancelled bigint[], stop boolean, concurrency integer)
 language sql
 set enable_seqscan = off
 as $$
 select
-    exists (select from mailvault.control as c where c.paused_at is not null),
+    coalesce(c.paused_until > now(), false),
     array(
         select l.job_id
         from mailvault.lease as l
         where l.worker_id = p_worker and l.cancelled
-    );
+    ),
+    exists (
+        select from mailvault.worker as w
+        where w.id = p_worker and w.commanded_at < c.stopped_at
+    ),
+    case
+        when c.concurrency is not null
+            then (
+                -- Evenly; where it does not come out even, who is first has one more.
+                select (c.concurrency + count(*) filter (where w.id > p_worker)) / count(*)
+                from mailvault.worker as w
+                where w.state not in ('stopped', 'lost')
+                having count(*) > 0
+            )
+    end::integer
+from mailvault.control as c;
 $$;
 
 comment on function mailvault.orders is
-'What a worker has to obey: whether all are paused, and which jobs it should let go.';
+'What a worker has to obey: whether all are paused, which jobs it should let go, whether it must '
+'end, and how many emails it may have in flight (NULL: as many as it was started with).';

@@ -20,7 +20,12 @@ again as (
 ),
 
 lost as (
-    select again.job_id, again.batch_id, count(unmade.job_id) as parts, sum(o.size) as bytes
+    select
+        again.job_id,
+        again.batch_id,
+        count(unmade.job_id) as parts,
+        sum(o.size) as bytes,
+        sum(coalesce(o.original_size, o.size)) as source_bytes
     from again
     left join unmade on again.job_id = unmade.job_id
     left join mailvault.object as o on unmade.object_key = o.key
@@ -31,7 +36,8 @@ select mailvault.count_up(
     lost.batch_id,
     p_processed => -count(*),
     p_parts => -sum(lost.parts)::bigint,
-    p_bytes => -coalesce(sum(lost.bytes), 0)::bigint
+    p_bytes => -coalesce(sum(lost.bytes), 0)::bigint,
+    p_source_bytes => -coalesce(sum(lost.source_bytes), 0)::bigint
 )
 from lost
 group by lost.batch_id;
@@ -133,7 +139,7 @@ begin
     where s.kind = c.kind and s.part_key = c.part_key;
 
     perform mailvault.redispatch(v_done);
-    perform mailvault.retry(v_dead, true) where cardinality(v_dead) > 0;
+    perform mailvault.retry(v_dead, true, p_by => null) where cardinality(v_dead) > 0;
     perform mailvault.count_up(0, p_dispatched => mailvault.dispatch(0, 1, v_new))
     where cardinality(v_new) > 0;
     perform mailvault.wake();

@@ -1,4 +1,4 @@
--- What keeps the queue going without anybody's help: heartbeats, the fold, the reaper, and retry.
+-- What keeps the queue going without anybody's help: heartbeats, the fold, and the reaper.
 
 create function mailvault.heartbeat(
     p_worker bigint,
@@ -6,7 +6,10 @@ create function mailvault.heartbeat(
     p_in_flight integer,
     p_held_reason text default null,
     p_held_message text default null,
-    p_renewal interval default null
+    p_renewal interval default null,
+    p_processed bigint default null,
+    p_failed bigint default null,
+    p_memory bigint default null
 )
 returns bigint
 language sql
@@ -23,7 +26,10 @@ update mailvault.worker as w set
         else now()
     end,
     heartbeat_at = now(),
-    beats = w.beats + 1
+    beats = w.beats + 1,
+    processed = coalesce(p_processed, w.processed),
+    failed = coalesce(p_failed, w.failed),
+    memory = coalesce(p_memory, w.memory)
 where w.id = p_worker;
 
 -- A worker that goes on keeps its leases, however long its uploads take; one that says nothing of a
@@ -32,14 +38,23 @@ update mailvault.lease as l set deadline_at = now() + p_renewal
 where l.worker_id = p_worker and l.deadline_at < now() + p_renewal / 2;
 
 -- All workers sample; the first of every five seconds wins.
-insert into mailvault.sample (batch_id, sampled_at, processed, dead, bytes)
+insert into mailvault.sample
+(batch_id, sampled_at, processed, dead, bytes, source_bytes, working)
 select
     t.batch_id,
     date_bin('5 seconds', now(), timestamptz '2000-01-01 00:00:00+00'),
-    sum(t.processed), sum(t.dead), sum(t.bytes)
+    sum(t.processed), sum(t.dead), sum(t.bytes), sum(t.source_bytes),
+    (
+        select count(*)
+        from mailvault.worker as w
+        where w.state in ('running', 'stopping') and w.heartbeat_at > now() - interval '20 seconds'
+    )
 from mailvault.tally as t
 group by t.batch_id
-having max(t.changed_at) > now() - interval '1 minute'
+having
+    max(t.changed_at) > now() - interval '1 minute'
+    -- What is large may take minutes, and they count.
+    or exists (select from mailvault.lease as l where l.batch_id = t.batch_id)
 on conflict (batch_id, sampled_at) do nothing;
 
 select w.beats from mailvault.worker as w where w.id = p_worker;
@@ -48,6 +63,42 @@ $$;
 comment on function mailvault.heartbeat is
 'Tells that a worker lives and how it is, renews its leases, and samples the tallies; returns its '
 'heartbeats so far, or NULL for a worker that is not known.';
+
+create function mailvault.thin()
+returns void
+language sql
+as $$
+-- Those of twenty minutes are what the pace is told by. What follows them is looked at again and
+-- again, until it has become the last sample of its minute or is gone.
+delete from mailvault.sample as s
+using (
+    select
+        r.batch_id,
+        r.sampled_at,
+        lead(r.sampled_at) over (partition by r.batch_id order by r.sampled_at) as next_at
+    from (
+        select t.batch_id
+        from mailvault.tally as t
+        group by t.batch_id
+        having max(t.changed_at) > now() - interval '1 minute'
+    ) as b
+    cross join
+        lateral (
+            select o.batch_id, o.sampled_at
+            from mailvault.sample as o
+            where o.batch_id = b.batch_id
+            order by o.sampled_at desc
+            limit 120 offset 240
+        ) as r
+) as old
+where
+    s.batch_id = old.batch_id
+    and s.sampled_at = old.sampled_at
+    and date_trunc('minute', old.next_at) = date_trunc('minute', old.sampled_at);
+$$;
+
+comment on function mailvault.thin is
+'Keeps one sample a minute of what is older than the latest twenty minutes of samples.';
 
 create function mailvault.fold(p_limit integer default 10000)
 returns void
@@ -68,20 +119,26 @@ gone as (
         and (select count(*) from seen) > 100
     returning
         t.batch_id, t.processed, t.dead, t.delayed, t.parts, t.bytes, t.changed_at,
-        t.dispatched, t.cancelled
+        t.dispatched, t.cancelled, t.reason, t.cleared, t.source_bytes
 )
 
-insert into mailvault.tally
-(batch_id, processed, dead, delayed, parts, bytes, changed_at, dispatched, cancelled)
+insert into mailvault.tally (
+    batch_id, processed, dead, delayed, parts, bytes, changed_at, dispatched, cancelled, reason,
+    cleared, source_bytes
+)
 select
     gone.batch_id, sum(gone.processed), sum(gone.dead), sum(gone.delayed), sum(gone.parts),
-    sum(gone.bytes), max(gone.changed_at), sum(gone.dispatched), sum(gone.cancelled)
+    sum(gone.bytes), max(gone.changed_at), sum(gone.dispatched), sum(gone.cancelled), gone.reason,
+    sum(gone.cleared), sum(gone.source_bytes)
 from gone
-group by gone.batch_id;
+group by gone.batch_id, gone.reason;
+
+select mailvault.thin();
 $$;
 
 comment on function mailvault.fold is
-'Puts up to p_limit rows of the tally together, one for each batch; the sums stay as they are.';
+'Puts up to p_limit rows of the tally together, one for each batch and reason; the sums stay as '
+'they are.';
 
 create function mailvault.reap(
     p_stale interval default '20 seconds',
@@ -96,6 +153,7 @@ declare
     v_keys text[];
     v_batches bigint[];
     v_attempts integer[];
+    v_reasons text[];
     v_messages text[];
     v_cancelled bigint[];
     v_reaped bigint;
@@ -159,16 +217,17 @@ begin
         array_agg(gone.email_key) filter (where not gone.again),
         array_agg(gone.batch_id) filter (where not gone.again),
         array_agg(gone.attempts) filter (where not gone.again),
+        array_agg(gone.reason) filter (where not gone.again),
         array_agg(gone.message) filter (where not gone.again),
         array_agg(gone.job_id) filter (where gone.again and gone.cancelled)
-    into v_reaped, v_keys, v_batches, v_attempts, v_messages, v_cancelled
+    into v_reaped, v_keys, v_batches, v_attempts, v_reasons, v_messages, v_cancelled
     from gone;
 
     perform mailvault.mark_emails(v_keys, false, v_attempts, v_messages);
 
-    perform mailvault.count_up(d.batch_id, p_dead => count(*))
-    from unnest(v_batches) as d (batch_id)
-    group by d.batch_id;
+    perform mailvault.count_up(d.batch_id, p_dead => count(*), p_reason => d.reason)
+    from unnest(v_batches, v_reasons) as d (batch_id, reason)
+    group by d.batch_id, d.reason;
     perform mailvault.discard(v_cancelled);
 
     if v_reaped > 0 then
@@ -180,57 +239,3 @@ $$;
 
 comment on function mailvault.reap is
 'Takes back the leases of workers that are gone or past their deadline; returns how many.';
-
-create function mailvault.retry(
-    p_jobs bigint[] default null,
-    p_reset boolean default false,
-    p_limit bigint default null
-)
-returns bigint
-language plpgsql
-as $$
-declare
-    v_batches bigint[];
-begin
-    with chosen as materialized (
-        select d.job_id
-        from mailvault.dead_letter as d
-        where p_jobs is null or d.job_id = any(p_jobs)
-        order by d.job_id
-        limit p_limit
-        for update
-    ),
-
-    gone as (
-        delete from mailvault.dead_letter as d
-        where d.job_id = any(array(select chosen.job_id from chosen))
-        returning d.job_id, d.batch_id, d.attempts
-    ),
-
-    placed as (
-        insert into mailvault.outbox (priority, job_id, batch_id, attempts, email_key)
-        select
-            j.priority, gone.job_id, gone.batch_id,
-            case when p_reset then 0 else gone.attempts end, j.email_key
-        from gone
-        cross join
-            lateral (
-                select k.priority, k.email_key
-                from mailvault.job as k
-                where k.id = gone.job_id
-                limit 1  -- keeps it one look-up for each row, and no join over the table
-            ) as j
-    )
-
-    select array_agg(gone.batch_id) into v_batches from gone;
-
-    perform mailvault.count_up(d.batch_id, p_dead => -count(*))
-    from unnest(v_batches) as d (batch_id)
-    group by d.batch_id;
-    perform mailvault.wake();
-    return coalesce(cardinality(v_batches), 0);
-end
-$$;
-
-comment on function mailvault.retry is
-'Sends dead letters back to the outbox, for one more attempt or, with p_reset, for all again.';

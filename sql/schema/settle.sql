@@ -34,15 +34,22 @@ create function mailvault.count_up(
     p_parts bigint default 0,
     p_bytes bigint default 0,
     p_dispatched bigint default 0,
-    p_cancelled bigint default 0
+    p_cancelled bigint default 0,
+    p_reason text default null,
+    p_cleared bigint default 0,
+    p_source_bytes bigint default 0
 )
 returns void
 language sql
 as $$
-insert into mailvault.tally
-(batch_id, processed, dead, delayed, parts, bytes, dispatched, cancelled)
-values
-(p_batch, p_processed, p_dead, p_delayed, p_parts, p_bytes, p_dispatched, p_cancelled);
+insert into mailvault.tally (
+    batch_id, processed, dead, delayed, parts, bytes, dispatched, cancelled, reason, cleared,
+    source_bytes
+)
+values (
+    p_batch, p_processed, p_dead, p_delayed, p_parts, p_bytes, p_dispatched, p_cancelled, p_reason,
+    p_cleared, p_source_bytes
+);
 $$;
 
 comment on function mailvault.count_up is 'Adds to a batch''s tally.';
@@ -201,10 +208,19 @@ begin
             as p (lease, kind, part_key, object_key)
         where v_batch_at[p.lease] is not null;
 
-        perform mailvault.count_up(d.batch_id, p_parts => count(*), p_bytes => sum(d.size)::bigint)
+        perform mailvault.count_up(
+            d.batch_id,
+            p_parts => count(*),
+            p_bytes => sum(d.size)::bigint,
+            p_source_bytes => sum(d.source_size)::bigint
+        )
         from (
-            select v_batch_at[p.lease] as batch_id, p.size
-            from unnest(p_part_leases, p_sizes) as p (lease, size)
+            select
+                v_batch_at[p.lease] as batch_id,
+                p.size,
+                coalesce(p.original_size, p.size) as source_size
+            from unnest(p_part_leases, p_sizes, p_original_sizes)
+                as p (lease, size, original_size)
         ) as d
         where d.batch_id is not null
         group by d.batch_id;
@@ -244,6 +260,7 @@ declare
     v_batches bigint[];
     v_attempts integer[];
     v_keys text[];
+    v_reasons text[];
     v_messages text[];
     v_again boolean[];
     v_cancelled bigint[];
@@ -284,10 +301,11 @@ begin
         array_agg(gone.batch_id),
         array_agg(gone.attempts),
         array_agg(gone.email_key),
+        array_agg(gone.reason),
         array_agg(gone.message),
         array_agg(gone.again),
         array_agg(gone.job_id) filter (where gone.again and gone.cancelled)
-    into v_jobs, v_batches, v_attempts, v_keys, v_messages, v_again, v_cancelled
+    into v_jobs, v_batches, v_attempts, v_keys, v_reasons, v_messages, v_again, v_cancelled
     from gone;
 
     perform mailvault.mark_emails(v_keys, false, v_attempts, v_messages);
@@ -295,11 +313,15 @@ begin
     perform mailvault.count_up(
         d.batch_id,
         p_dead => count(*) filter (where not d.again),
-        p_delayed => count(*) filter (where d.again)
+        p_delayed => count(*) filter (where d.again),
+        p_reason => d.reason
     )
-    from unnest(v_jobs, v_batches, v_again) as d (job_id, batch_id, again)
+    from (
+        select u.job_id, u.batch_id, u.again, case when not u.again then u.reason end as reason
+        from unnest(v_jobs, v_batches, v_again, v_reasons) as u (job_id, batch_id, again, reason)
+    ) as d
     where d.job_id <> all(coalesce(v_cancelled, '{}'))
-    group by d.batch_id;
+    group by d.batch_id, d.reason;
     perform mailvault.discard(v_cancelled);
 
     return v_jobs;

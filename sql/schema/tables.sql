@@ -18,7 +18,8 @@ create table mailvault.batch (
     started_at timestamptz,
     check (since is null or until is null or since < until),
     priority smallint not null default 5 check (priority between 0 and 9),
-    check (enqueued_at is not null or state <> 'enqueued')
+    check (enqueued_at is not null or state <> 'enqueued'),
+    source_bytes bigint check (source_bytes >= 0)
 );
 
 -- Every claim asks whose jobs it must not touch.
@@ -45,6 +46,8 @@ comment on column mailvault.batch.position is 'Key of the last email dispatched;
 comment on column mailvault.batch.created_at is 'When the batch was asked for.';
 comment on column mailvault.batch.enqueued_at is 'When its last email was dispatched.';
 comment on column mailvault.batch.started_at is 'When a worker first claimed one of its jobs.';
+comment on column mailvault.batch.source_bytes is
+'Bytes of its bodies and attachments, where they were measured.';
 
 -- No foreign key to batch: a million inserts would each lock the same row.
 create table mailvault.job (
@@ -149,8 +152,15 @@ create table mailvault.dead_letter (
     attempts integer not null check (attempts >= 0),
     reason text not null,
     message text not null,
-    died_at timestamptz not null default now()
+    died_at timestamptz not null default now(),
+    cleared_at timestamptz,
+    cleared_by text,
+    check ((cleared_at is null) = (cleared_by is null))
 );
+
+-- An example of each reason is found without a walk over all of them.
+create index dead_letter_reason on mailvault.dead_letter (batch_id, reason, job_id)
+where cleared_at is null;
 
 comment on table mailvault.dead_letter is
 'Jobs that used up their attempts or cannot succeed; retry sends them back to the outbox.';
@@ -160,6 +170,9 @@ comment on column mailvault.dead_letter.attempts is 'Attempts made.';
 comment on column mailvault.dead_letter.reason is 'Why, in one word that groups failures.';
 comment on column mailvault.dead_letter.message is 'Why, in a sentence.';
 comment on column mailvault.dead_letter.died_at is 'When it was given up.';
+comment on column mailvault.dead_letter.cleared_at is
+'Since when it is no longer listed: its email stays where it is.';
+comment on column mailvault.dead_letter.cleared_by is 'Who decided so.';
 
 create table mailvault.failure (
     id bigint generated always as identity primary key,
@@ -281,7 +294,10 @@ create table mailvault.tally (
     bytes bigint not null default 0,
     changed_at timestamptz not null default now(),
     dispatched bigint not null default 0,
-    cancelled bigint not null default 0
+    cancelled bigint not null default 0,
+    reason text,
+    cleared bigint not null default 0,
+    source_bytes bigint not null default 0
 ) with (
     autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 2000,
@@ -299,6 +315,9 @@ comment on column mailvault.tally.bytes is 'Bytes stored, as they were sent.';
 comment on column mailvault.tally.changed_at is 'Last change.';
 comment on column mailvault.tally.dispatched is 'Emails that the application dispatched itself.';
 comment on column mailvault.tally.cancelled is 'Jobs that were taken back from the queue.';
+comment on column mailvault.tally.reason is 'Of dead letters: why. NULL where none is counted.';
+comment on column mailvault.tally.cleared is 'Of the dead letters: those that are cleared.';
+comment on column mailvault.tally.source_bytes is 'Bytes stored, before they were compressed.';
 
 create table mailvault.sample (
     batch_id bigint not null,
@@ -306,6 +325,9 @@ create table mailvault.sample (
     processed bigint not null,
     dead bigint not null,
     bytes bigint not null,
+    taken_at timestamptz not null default now(),
+    source_bytes bigint not null default 0,
+    working integer not null default 1,
     primary key (batch_id, sampled_at)
 );
 
@@ -316,70 +338,7 @@ comment on column mailvault.sample.sampled_at is 'When, rounded down to five sec
 comment on column mailvault.sample.processed is 'Emails stored by then.';
 comment on column mailvault.sample.dead is 'Dead letters by then.';
 comment on column mailvault.sample.bytes is 'Bytes stored by then.';
-
-create table mailvault.worker (
-    id bigint primary key default floor(random() * 1e12)::bigint,
-    host text not null,
-    pid integer not null,
-    concurrency integer not null check (concurrency > 0),
-    uploader text not null,
-    uploader_reason text not null,
-    state text not null default 'running'
-    check (state in ('running', 'idle', 'held', 'paused', 'stopping', 'stopped', 'lost')),
-    held_reason text,
-    held_message text,
-    held_since timestamptz,
-    in_flight integer not null default 0,
-    started_at timestamptz not null default now(),
-    heartbeat_at timestamptz not null default now(),
-    beats bigint not null default 0,
-    check (state <> 'held' or held_since is not null)
-) with (fillfactor = 50);
-
-comment on table mailvault.worker is 'One row per worker process; its heartbeat keeps its leases.';
-comment on column mailvault.worker.id is
-'Given at start; random, since a failover can reissue a sequence.';
-comment on column mailvault.worker.host is 'The machine.';
-comment on column mailvault.worker.pid is 'The process there.';
-comment on column mailvault.worker.concurrency is 'Emails it has in flight at the most.';
-comment on column mailvault.worker.uploader is 'rust or boto3.';
-comment on column mailvault.worker.uploader_reason is 'Why that one.';
-comment on column mailvault.worker.state is
-'idle: waits for jobs; held: by a fault of the system; lost: not heard of any more.';
-comment on column mailvault.worker.held_reason is 'What holds or slows it, in one word.';
-comment on column mailvault.worker.held_message is 'What holds or slows it, in a sentence.';
-comment on column mailvault.worker.held_since is 'Since when it is held or slowed.';
-comment on column mailvault.worker.in_flight is 'Jobs it had at its last heartbeat.';
-comment on column mailvault.worker.started_at is 'When it started.';
-comment on column mailvault.worker.heartbeat_at is 'When it was last heard of.';
-comment on column mailvault.worker.beats is
-'Its heartbeats so far; fewer than it knows of means that the database lost commits.';
-
-create table mailvault.policy (
-    only_row boolean primary key default true check (only_row),
-    position text,
-    looked_at timestamptz
-);
-
-insert into mailvault.policy default values;
-
-comment on table mailvault.policy is
-'One row: how far workers are in looking for mail that has become eligible.';
-comment on column mailvault.policy.only_row is 'Keeps it to one row.';
-comment on column mailvault.policy.position is
-'The last key that was looked at; NULL between two walks through the mail.';
-comment on column mailvault.policy.looked_at is 'When somebody looked last.';
-
-create table mailvault.control (
-    only_row boolean primary key default true check (only_row),
-    paused_at timestamptz,
-    paused_by text,
-    check ((paused_at is null) = (paused_by is null))
-);
-
-insert into mailvault.control default values;
-
-comment on table mailvault.control is 'One row: what all workers obey.';
-comment on column mailvault.control.only_row is 'Keeps it to one row.';
-comment on column mailvault.control.paused_at is 'Since when nothing is claimed; NULL: it is.';
-comment on column mailvault.control.paused_by is 'Who paused.';
+comment on column mailvault.sample.taken_at is 'When, to the microsecond.';
+comment on column mailvault.sample.source_bytes is 'Bytes stored, before they were compressed.';
+comment on column mailvault.sample.working is
+'Workers that were neither held nor paused nor idle: time without any is none of the work''s.';

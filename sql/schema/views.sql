@@ -11,7 +11,8 @@ with counted as (
         sum(t.bytes)::bigint as bytes,
         max(t.changed_at) as changed_at,
         sum(t.dispatched)::bigint as dispatched,
-        sum(t.cancelled)::bigint as cancelled
+        sum(t.cancelled)::bigint as cancelled,
+        sum(t.source_bytes)::bigint as moved_bytes
     from mailvault.tally as t
     group by t.batch_id
 ),
@@ -20,31 +21,6 @@ leased as (
     select l.batch_id, count(*) as leased
     from mailvault.lease as l
     group by l.batch_id
-),
-
--- The last minute of work: none where nothing has moved for that long.
-window_of as (
-    select
-        b.id as batch_id,
-        newest.sampled_at - oldest.sampled_at as span,
-        newest.processed + newest.dead - oldest.processed - oldest.dead as emails
-    from mailvault.batch as b
-    cross join
-        lateral (
-            select s.sampled_at, s.processed, s.dead
-            from mailvault.sample as s
-            where s.batch_id = b.id and s.sampled_at > now() - interval '1 minute'
-            order by s.sampled_at desc
-            limit 1
-        ) as newest
-    cross join
-        lateral (
-            select s.sampled_at, s.processed, s.dead
-            from mailvault.sample as s
-            where s.batch_id = b.id and s.sampled_at >= newest.sampled_at - interval '1 minute'
-            order by s.sampled_at
-            limit 1
-        ) as oldest
 ),
 
 summed as (
@@ -65,11 +41,11 @@ summed as (
         b.created_at,
         b.started_at,
         c.changed_at,
-        w.emails / nullif(extract(epoch from w.span), 0) as recent_rate
+        b.source_bytes,
+        coalesce(c.moved_bytes, 0) as moved_bytes
     from mailvault.batch as b
     left join counted as c on b.id = c.batch_id
     left join leased as l on b.id = l.batch_id
-    left join window_of as w on b.id = w.batch_id
     -- The application's own batch shows when it has used it.
     where b.id > 0 or c.dispatched > 0
 ),
@@ -78,8 +54,18 @@ timed as (
     select
         s.*,
         s.total = s.done and s.state not in ('enqueuing', 'cancelling') as finished,
-        case when s.total = s.done then s.changed_at else now() end - s.started_at as elapsed
+        case when s.total = s.done then s.changed_at else now() end - s.started_at as elapsed,
+        -- What failed for good is finished, and what it would have taken is not to come.
+        (s.source_bytes * (1 - s.failed::float / nullif(s.total, 0)))::bigint
+        - s.moved_bytes as bytes_left,
+        p.seconds as pace_seconds,
+        p.emails as pace_emails,
+        p.bytes as pace_bytes,
+        p.until > now() - interval '1 minute' as is_moving
     from summed as s
+    left join
+        lateral mailvault.pace(array[s.batch]) as p
+        on s.total > s.done
 )
 
 select
@@ -106,21 +92,27 @@ select
     round(
         60 * case
             when t.finished then t.done / nullif(extract(epoch from t.elapsed), 0)
-            else t.recent_rate
+            when t.is_moving then (t.pace_emails / t.pace_seconds)::numeric
         end, 1
     ) as per_minute,
     t.created_at,
     t.started_at,
     t.changed_at,
     t.elapsed,
-    case
-        when not t.finished
-            then make_interval(secs => round((t.total - t.done) / nullif(t.recent_rate, 0))::float)
-    end as time_left,
-    t.cancelled
+    make_interval(
+        secs => round(
+            mailvault.time_left(
+                t.total - t.done, t.bytes_left, t.pace_seconds, t.pace_emails, t.pace_bytes
+            )
+        )
+    ) as time_left,
+    t.cancelled,
+    t.source_bytes,
+    t.bytes_left
 from timed as t;
 
-comment on view mailvault.progress is 'How far each batch is: exact counts, rate, and time left.';
+comment on view mailvault.progress is
+'How far each batch is: exact counts, rate, and the time of work that is left.';
 
 create view mailvault.queue as
 select
@@ -142,9 +134,42 @@ select
     d.attempts,
     d.died_at
 from mailvault.dead_letter as d
-inner join mailvault.job as j on d.job_id = j.id;
+inner join mailvault.job as j on d.job_id = j.id
+where d.cleared_at is null;
 
-comment on view mailvault.failures is 'Dead letters with the email and the reason.';
+comment on view mailvault.failures is
+'Dead letters with the email and the reason, but for those that were cleared.';
+
+create view mailvault.failure_reasons as
+select
+    c.batch_id as batch,
+    c.reason,
+    c.letters,
+    e.job_id as example_job,
+    j.email_key as example_email,
+    e.message as example_message
+from (
+    select
+        t.batch_id,
+        t.reason,
+        sum(t.dead - t.cleared)::bigint as letters
+    from mailvault.tally as t
+    where t.reason is not null
+    group by t.batch_id, t.reason
+    having sum(t.dead - t.cleared) > 0
+) as c
+cross join
+    lateral (
+        select d.job_id, d.message
+        from mailvault.dead_letter as d
+        where d.batch_id = c.batch_id and d.reason = c.reason and d.cleared_at is null
+        order by d.job_id
+        limit 1
+    ) as e
+inner join mailvault.job as j on e.job_id = j.id;
+
+comment on view mailvault.failure_reasons is
+'Why emails of each batch failed for good: how many for each reason, with the first as an example.';
 
 create view mailvault.workers as
 select
@@ -160,34 +185,64 @@ select
     w.uploader,
     w.uploader_reason,
     w.started_at,
-    extract(epoch from now() - w.heartbeat_at)::float as heartbeat_age_s
+    extract(epoch from now() - w.heartbeat_at)::float as heartbeat_age_s,
+    w.processed,
+    w.failed,
+    w.memory
 from mailvault.worker as w
 where w.state not in ('stopped', 'lost') or w.heartbeat_at > now() - interval '1 hour';
 
 comment on view mailvault.workers is 'Workers that live, and those that ended within the hour.';
 
 create view mailvault.throughput as
-with minutes as (
+with seen as (
+    select s.batch_id, s.sampled_at, s.processed, s.dead, s.bytes
+    from mailvault.sample as s
+    where s.sampled_at >= date_trunc('minute', now()) - interval '1 day'
+    union all
+    -- And what the first of them is compared with.
+    select b.id, e.sampled_at, e.processed, e.dead, e.bytes
+    from mailvault.batch as b
+    cross join
+        lateral (
+            select r.sampled_at, r.processed, r.dead, r.bytes
+            from mailvault.sample as r
+            where
+                r.batch_id = b.id
+                and r.sampled_at < date_trunc('minute', now()) - interval '1 day'
+            order by r.sampled_at desc
+            limit 1
+        ) as e
+),
+
+minutes as (
     select
         s.batch_id,
         date_trunc('minute', s.sampled_at) as minute,
         max(s.processed) as processed,
         max(s.dead) as dead,
         max(s.bytes) as bytes
-    from mailvault.sample as s
+    from seen as s
     group by s.batch_id, date_trunc('minute', s.sampled_at)
+),
+
+compared as (
+    select
+        m.batch_id as batch,
+        m.minute,
+        m.processed - lag(m.processed, 1, 0::bigint) over w as processed,
+        m.dead - lag(m.dead, 1, 0::bigint) over w as failed,
+        m.bytes - lag(m.bytes, 1, 0::bigint) over w as bytes
+    from minutes as m
+    window w as (partition by m.batch_id order by m.minute)
 )
 
-select
-    m.batch_id as batch,
-    m.minute,
-    m.processed - lag(m.processed, 1, 0::bigint) over w as processed,
-    m.dead - lag(m.dead, 1, 0::bigint) over w as failed,
-    m.bytes - lag(m.bytes, 1, 0::bigint) over w as bytes
-from minutes as m
-window w as (partition by m.batch_id order by m.minute);
+select c.batch, c.minute, c.processed, c.failed, c.bytes
+from compared as c
+where c.minute >= date_trunc('minute', now()) - interval '1 day';
 
-comment on view mailvault.throughput is 'Emails and bytes stored in each minute of each batch.';
+comment on view mailvault.throughput is
+'Emails and bytes stored in each minute of the last day, of each batch.';
 
 create view mailvault.objects as
 select
@@ -212,21 +267,20 @@ inner join mailvault.object as o on p.object_key = o.key;
 
 comment on view mailvault.objects is 'The ledger: where each part of each email is now.';
 
-create view mailvault.shared_objects as
-select
-    o.key,
-    o.size,
-    p.parts,
-    o.size * (p.parts - 1) as bytes_saved
+create function mailvault.shared_objects()
+returns table (key text, size bigint, parts bigint, bytes_saved bigint)
+language sql stable
+as $$
+select o.key, o.size, p.parts, o.size * (p.parts - 1)
 from (
-    select
-        s.object_key,
-        count(*) as parts
+    select s.object_key, count(*) as parts
     from mailvault.part as s
     group by s.object_key
     having count(*) > 1
 ) as p
 inner join mailvault.object as o on p.object_key = o.key;
+$$;
 
-comment on view mailvault.shared_objects is
-'Objects that hold several parts, with their number: none may be deleted before the last of them.';
+comment on function mailvault.shared_objects is
+'Objects that hold several parts, with their number: none may be deleted before the last of them. '
+'No view, since it walks the whole ledger.';

@@ -166,7 +166,7 @@ def test_an_application_is_moved_byte_for_byte(
     assert len(bucket.listing()) == len(objects_of(release, moved, keys))
     holding = objects_of(release, release.recorded, keys)
     assert sorted(count for count in holding.values() if count > 1) == sorted(
-        parts for (parts,) in application.all("select parts from mailvault.shared_objects")
+        parts for (parts,) in application.all("select parts from mailvault.shared_objects()")
     )
 
     after = tables(application)

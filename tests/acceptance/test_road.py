@@ -178,11 +178,13 @@ def test_what_failed_is_listed_and_retried(application: Application, program: Pr
     program.run("work", "--drain", code=1)
     text = program.run("failed").stdout
     assert "file_missing" in text
-    letter = json.loads(program.run("failed", "--json").stdout)
+    letter = json.loads(program.run("failed", "list", "--json").stdout)
     assert (letter["email"], letter["reason"], letter["attempts"]) == ("2", "file_missing", 1)
 
     (application.files_root / "late.txt").write_bytes(b"here now")
-    assert "1 sent back" in program.run("retry", "--all", "--reset").stdout
+    command = "mailvault retry --reason file_missing --reset"
+    assert command in text
+    assert "1 sent back" in program.run(*command.split()[1:]).stdout
     program.run("work", "--drain")
     assert application.one("select s3_path from files where id = %s", file) is not None
     assert application.all("select is_migrated, migration_error from emails where id = 2") == [
@@ -279,7 +281,7 @@ def test_equal_parts_are_stored_once_where_keys_are_of_the_content(
         assert bucket.read(ledger[part][0]) == content
     assert bucket.listing() == sorted({key for key, _, _ in ledger.values()})
     shared = application.all(
-        "select parts::integer, size, bytes_saved from mailvault.shared_objects order by size"
+        "select parts::integer, size, bytes_saved from mailvault.shared_objects() order by size"
     )
     sizes = (len(logo), len("<p>out of office</p>"), len(large))
     assert shared == [

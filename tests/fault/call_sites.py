@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from mailvault.errors import UnreachableError
-from mailvault.worker.process import WorkOptions, run_worker
+from mailvault.worker.options import WorkOptions
+from mailvault.worker.process import run_worker
 from mailvault.worker.stop import Stop
 from tests.settings import settings_of
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from deploy import embedded
-from mailvault.worker.heart import STALE
+from mailvault.queue.roster import STALE
 from tests.application import Application
 from tests.fault.proxy import Proxy
 from tests.program import Program

@@ -86,7 +86,7 @@ def test_a_retry_tells_idle_workers(application: Application, pool: Pool) -> Non
     outbox.heartbeat("idle", 0, None, renew=False)
     with psycopg.connect(application.dsn, autocommit=True) as listener:
         listener.execute("listen mailvault")
-        assert Failures(application.connection).retry(None, reset=True, limit=None) == 1
+        assert Failures(application.connection).retry(reset=True) == 1
         notes = list(listener.notifies(timeout=5, stop_after=1))
     assert [note.payload for note in notes] == [""]
 

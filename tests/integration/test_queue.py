@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from mailvault.queue.failures import Failures
+from mailvault.queue.failures import Failures, Which
 from tests.outbox import FAULT, POLICY, STALE, enqueue_all, lose, stored, worker
 
 if TYPE_CHECKING:
@@ -226,10 +226,10 @@ def test_retry_sends_dead_letters_back(
     failures = Failures(application.connection)
     letters = list(failures.each())
     assert [letter.attempts for letter in letters] == [3, 3, 3]
-    assert failures.retry([letters[1].job], reset=reset, limit=None) == 1
+    assert failures.retry(Which([letters[1].job]), reset=reset) == 1
     assert [lease.attempt for lease in outbox.claim(3)] == [attempt]
-    assert failures.retry(None, reset=reset, limit=1) == 1
-    assert failures.count() == 1
+    assert failures.retry(reset=reset, limit=1) == 1
+    assert failures.count() == (1, 0)
     application.reconcile()
 
 

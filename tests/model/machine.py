@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from mailvault.queue.batches import Selection
+from mailvault.queue.failures import Which
 from tests.model import state
 from tests.model.actions import ACTIONS, action
 from tests.model.database import EMAILS
@@ -277,7 +278,7 @@ class History(Steps):
         jobs = [self.reference.at("dead")[0].id] if one else None
         answer = self.do(
             lambda _: self.reference.retry(jobs, limit, reset=reset),
-            lambda: self.failures.retry(jobs, reset=reset, limit=limit),
+            lambda: self.failures.retry(Which(jobs), reset=reset, limit=limit),
         )
         self.marks["retry"] += answer
 

@@ -11,7 +11,9 @@ CLAIM = "sql/schema/claim.sql"
 ENQUEUE = "sql/schema/enqueue.sql"
 RECOVER = "sql/schema/recover.sql"
 SETTLE = "sql/schema/settle.sql"
+FAILURES = "sql/schema/failures.sql"
 CONTROL = "sql/schema/control.sql"
+PACE = "sql/schema/pace.sql"
 LIVE = "sql/schema/live.sql"
 
 MODEL = "tests/model/test_histories.py"
@@ -29,6 +31,7 @@ GONE_ON = TEST_ENQUEUE + "test_an_interrupted_batch_goes_on_where_it_was"
 OTHER_CONTENT = "tests/s3/test_conformance.py::test_other_content_is_never_overwritten"
 TEST_LIVE = "tests/integration/test_live.py::"
 POSITION = "tests/unit/test_position.py::"
+TEST_PACE = "tests/integration/test_pace.py::"
 
 
 class Bug(NamedTuple):
@@ -143,8 +146,8 @@ BUGS = (
     Bug(
         "the reaper does not count its dead letters",
         RECOVER,
-        "d.batch_id, p_dead => count(*))",
-        "d.batch_id, p_dead => 0)",
+        "d.batch_id, p_dead => count(*), ",
+        "d.batch_id, p_dead => 0, ",
         CRASH,
     ),
     Bug(
@@ -189,8 +192,8 @@ BUGS = (
     Bug(
         "a claim while all is paused",
         CLAIM,
-        "where c.paused_at is not null",
-        "where c.paused_at > now()",
+        "where c.paused_until > now()",
+        "where c.paused_until < now()",
         TEST_CONTROL + "test_nothing_is_claimed_while_paused",
     ),
     Bug(
@@ -228,16 +231,16 @@ BUGS = (
     ),
     Bug(
         "retry keeps the attempts that it should reset",
-        RECOVER,
+        FAILURES,
         "case when p_reset then 0 else gone.attempts end",
         "gone.attempts",
         QUEUE + "test_retry_sends_dead_letters_back",
     ),
     Bug(
         "retry wakes nobody",
-        RECOVER,
-        "    perform mailvault.wake();\n    return coalesce",
-        "    return coalesce",
+        FAILURES,
+        "    perform mailvault.wake();\n    return v_sent",
+        "    return v_sent",
         CONTENTION + "test_a_retry_tells_idle_workers",
     ),
     Bug(
@@ -358,5 +361,26 @@ BUGS = (
         "if stored is None and not part.exact:",
         "if stored is None:",
         OTHER_CONTENT,
+    ),
+    Bug(
+        "time in which nobody worked is in the rate",
+        PACE,
+        "where s.working > 0 and",
+        "where",
+        TEST_PACE + "test_time_in_which_nobody_worked_is_not_counted",
+    ),
+    Bug(
+        "a change of the rate is not noticed",
+        PACE,
+        "c.seconds_newer >= 12\n",
+        "c.seconds_newer >= 1200\n",
+        TEST_PACE + "test_what_was_before_a_change_of_the_rate_is_forgotten",
+    ),
+    Bug(
+        "cleared letters are sent round again with the others",
+        FAILURES,
+        "d.cleared_at is null else d.job_id",
+        "true else d.job_id",
+        "tests/integration/test_failed.py::test_what_is_cleared_stays_and_is_listed_no_longer",
     ),
 )

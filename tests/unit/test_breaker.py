@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +27,7 @@ def breaker(fault: MailvaultError | None = None) -> Breaker:
         if fault is not None:
             raise fault
 
-    return Breaker(check, threading.Event())
+    return Breaker(check)
 
 
 @pytest.mark.parametrize("error", SYSTEMIC, ids=lambda error: error.reason)

@@ -9,7 +9,7 @@ from rich.filesize import decimal
 
 from mailvault.observe.doctor.examination import SHOWN
 from mailvault.observe.doctor.finding import Finding
-from mailvault.observe.render import duration
+from mailvault.observe.text import duration
 
 if TYPE_CHECKING:
     from mailvault.observe.doctor.examination import Examination, Row

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from mailvault.observe.doctor.finding import Finding, Severity
-from mailvault.observe.render import duration
+from mailvault.observe.text import duration
 
 if TYPE_CHECKING:
     from mailvault.observe.doctor.examination import Examination

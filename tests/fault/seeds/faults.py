@@ -217,7 +217,7 @@ class Faults:
             suppress(psycopg.OperationalError),
             psycopg.connect(self._dsn, autocommit=True) as connection,
         ):
-            self.fired[Kind.RETRY] += Failures(connection).retry(None, reset=True, limit=None) > 0
+            self.fired[Kind.RETRY] += Failures(connection).retry(reset=True) > 0
 
     def _enqueue_twice(self, _: Event) -> None:
         together = threading.Barrier(2)

@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import sys
+import time
 from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from psycopg.conninfo import make_conninfo
 
-from mailvault.worker.process import WorkOptions
+from mailvault.worker.options import WorkOptions
+from mailvault.worker.process import Parent
 from mailvault.worker.processes import _child
 from tests.settings import settings_of
 
@@ -87,7 +89,9 @@ def _work(plan: WorkerPlan, environment: dict[str, str], log: str, default_clock
     # The audit in the database tells workers apart by this name.
     dsn = make_conninfo(environment["DATABASE_URL"], application_name=str(os.getpid()))
     settings = settings_of(environment, database_url=dsn)
-    _child(settings, WorkOptions(plan.concurrency, plan.uploader), _log, os.getppid())  # type: ignore[arg-type]
+    _, mouth = multiprocessing.Pipe(duplex=False)  # nobody asks how it ended
+    parent = Parent(os.getppid(), time.monotonic())
+    _child(mouth, settings, WorkOptions(plan.concurrency, plan.uploader), _log, parent)  # type: ignore[arg-type]
 
 
 def _log() -> None:
