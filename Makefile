@@ -34,9 +34,14 @@ demo: $(EXTENSION) ## Start PostgreSQL and S3, make mail, move it, and show how 
 stop: ## End the demo's servers and remove what it made
 	@test ! -d $(DEMO) || $(BIN)/python -W ignore -m deploy.embedded remove $(DEMO)
 
-.PHONY: test
-test: $(EXTENSION) ## Run all tests that take less than minutes
+# Rust's compiler leaves a core idle: `make -j2` has the other half run on it.
+.PHONY: test test-rust test-python
+test: test-rust test-python ## Run all tests that take less than minutes
+
+test-rust: $(EXTENSION)
 	cargo test --release --locked --quiet
+
+test-python: $(EXTENSION)
 	$(PYTEST) -m 'not slow'
 
 .PHONY: test-15
@@ -71,6 +76,10 @@ failover: $(EXTENSION) ## Fail over N times to a standby that missed commits
 live: $(EXTENSION) ## Move the mail of an application at work, for MINUTES=10
 	$(BIN)/python -W ignore -m tests.fault.live --minutes $(or $(MINUTES),10)
 
+.PHONY: compose-test
+compose-test: $(EXTENSION) ## Go through the quick start of docker-compose.yml with faults; needs Docker
+	$(BIN)/python -W ignore -m tests.compose
+
 .PHONY: prove
 prove: $(EXTENSION) ## Compare 100,000 histories of the queue with its model (hours)
 	MODEL_HISTORIES=100000 $(PYTEST) tests/model
@@ -79,23 +88,35 @@ prove: $(EXTENSION) ## Compare 100,000 histories of the queue with its model (ho
 planted: $(EXTENSION) ## Plant bugs, and see that the tests catch each
 	$(BIN)/python -W ignore -m tests.planted
 
-.PHONY: check
-check: $(EXTENSION) ## Lint, types, layers, spelling
+.PHONY: check check-rust check-python
+check: check-rust check-python ## Lint, types, layers, spelling
+
+check-rust: $(EXTENSION)
+	cargo fmt --check
+	cargo clippy --workspace --release --locked --quiet --all-targets -- -D warnings
+
+check-python: $(EXTENSION)
 	$(BIN)/ruff check $(PYTHON_CODE)
 	$(BIN)/ruff format --check $(PYTHON_CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	cargo fmt --check
-	cargo clippy --workspace --release --locked --quiet --all-targets -- -D warnings
 	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar sql/*.sql sql/schema sql/migrations sql/queries
 	cd sql/source && $(CURDIR)/$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar .
 	$(BIN)/codespell
+	$(BIN)/hadolint Dockerfile deploy/*/Dockerfile
+	@if docker compose version > /dev/null 2>&1; then \
+		docker compose --env-file .env.example --profile '*' config --quiet; \
+	else echo 'docker-compose.yml: not checked, since Docker Compose is not here'; fi
 
 .PHONY: format
 format: $(INSTALLED) ## Write the code as the formatters would have it
 	$(BIN)/ruff check --fix-only --quiet $(PYTHON_CODE)
 	$(BIN)/ruff format --quiet $(PYTHON_CODE)
 	cargo fmt
+
+.PHONY: reference
+reference: $(EXTENSION) ## Write docs/reference.md anew, from the commands, settings and views
+	$(BIN)/python -W ignore -m deploy.reference
 
 .PHONY: bench
 bench: $(EXTENSION) ## Time the whole road over 100,000 seeded emails
@@ -117,8 +138,11 @@ profile: $(EXTENSION) ## Say where the road's microseconds go; perf, py-spy and 
 	cargo build --release --locked --quiet --package mailvault-sink
 	$(BIN)/python -W ignore -m bench.upload profile --svg docs/profile.svg
 
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--python-version 3.11 --custom-compile-command 'make lock' pyproject.toml
+
 .PHONY: lock
-lock: $(INSTALLED) ## Write requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-		--extra demo --extra dev pyproject.toml -o requirements.lock \
-		--custom-compile-command 'make lock'
+lock: $(INSTALLED) ## Write the lock files anew from pyproject.toml
+	$(LOCK) --extra demo --extra dev -o requirements.lock
+	$(LOCK) --constraints requirements.lock -o requirements-runtime.lock
+	$(LOCK) --constraints requirements.lock --extra demo -o requirements-demo.lock
