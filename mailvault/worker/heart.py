@@ -88,7 +88,7 @@ class Heart:
         self._thread.start()
 
     def end(self, state: str) -> None:
-        """Stop to beat, with a last word."""
+        """Stop to beat, with a last word; if that does not get through, it may be called again."""
         self._ended = True
         self._changed.set()
         self._thread.join()

@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
@@ -107,7 +108,8 @@ def run_worker(
             changed,
             loop_options(settings, options),
         )
-        outbox.register(
+        register = partial(
+            outbox.register,
             host=socket.gethostname(),
             pid=os.getpid(),
             concurrency=options.concurrency,
@@ -115,6 +117,7 @@ def run_worker(
             uploader_reason=opened.reason,
             commanded=timedelta(seconds=time.monotonic() - parent.since if parent else 0),
         )
+        patience.insist(register, divisible=True)  # what is refused for good is told at once
         Identity.worker = outbox.worker_id
         log.info(
             "worker %d: %d emails in flight, uploader %s (%s)",
@@ -131,7 +134,7 @@ def run_worker(
                 if not stop.at_once and outbox.is_drained():
                     abort_leftovers(settings, outbox.stored)
         finally:
-            heart.end("stopped")
+            patience.insist(partial(heart.end, "stopped"), divisible=True)
         _sum_up(outbox.worker_id, settler, loop, patience, time.monotonic() - started)
         return WorkResult(settler.processed, settler.dead, settler.lost, loop.is_spent)
 

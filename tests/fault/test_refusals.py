@@ -197,6 +197,31 @@ def test_the_roles_settings_change_nothing(
     application.reconcile()
 
 
+@pytest.mark.parametrize(("word", "which"), [("insert", "true"), ("update", "new.state = 'stopped'")])
+def test_a_worker_insists_on_its_first_word_and_its_last(
+    application: Application, program: Program, word: str, which: str
+) -> None:
+    """As on an isolation at which anything may fail since somebody else did something, too."""
+    application.add_emails(1)
+    program.run("enqueue", "--all")
+    application.connection.execute(
+        f"""
+        create sequence conflicts;
+        create function conflict() returns trigger language plpgsql as $$ begin
+            if nextval('conflicts') <= 3 then
+                raise serialization_failure;
+            end if;
+            return new;
+        end $$;
+        create trigger conflict before {word} on mailvault.worker
+        for each row when ({which}) execute function conflict();
+        """
+    )
+    program.run("work", "--drain")
+    assert application.one("select last_value from conflicts") >= 4
+    assert application.one("select state from mailvault.worker") == "stopped"
+
+
 @pytest.mark.parametrize(
     ("refuse", "allow", "words"),
     [
