@@ -86,7 +86,7 @@ def test_one_that_is_gone_is_not_well(application: Application, program: Program
 def test_stop_gives_back_what_was_in_flight(application: Application, program: Program) -> None:
     application.add_emails(EMAILS)
     program.run("enqueue", "--all")
-    program.run("workers", "start", "2", "-j", "2")
+    program.run("workers", "start", "2", "-j", "2", "--bwlimit", "4K")  # for ten seconds' work
     wait_until(lambda: application.one("select count(*) from mailvault.lease") > 0, "a lease")
     assert program.run("workers", "stop").stdout == "ended 2 workers here\n"
     assert set(states(application).values()) == {"stopped"}
