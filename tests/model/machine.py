@@ -249,7 +249,9 @@ class History(Steps):
             self.clients[self.clients.index(client)] = self.register_worker()
             return
         client.take("last")
-        kept, worker = [lease.job_id for lease in client.hands], client.outbox.worker_id
+        # By their tokens: of a job that came back to this worker it may know the old lease alone.
+        kept = [Hold(lease.job_id, lease.token) for lease in client.hands]
+        worker = client.outbox.worker_id
         answer = self.do(
             lambda _: self.reference.release(self.reference.strays(worker, kept)),
             lambda: client.outbox.release_strays(client.hands),

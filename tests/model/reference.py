@@ -252,13 +252,10 @@ class Reference:
 
         return Step(_ids(jobs), apply, _ids(jobs), _forgotten(jobs))
 
-    def strays(self, worker: int, kept: Collection[int]) -> list[Hold]:
+    def strays(self, worker: int, kept: Collection[Hold]) -> list[Hold]:
         """What a worker holds without knowing."""
-        return [
-            Hold(job.id, job.token)
-            for job in self.at("leased")
-            if job.worker == worker and job.id not in kept
-        ]
+        held = [Hold(job.id, job.token) for job in self.at("leased") if job.worker == worker]
+        return [hold for hold in held if hold not in kept]
 
     def _fail(self, job: Job, worker: int, reason: str, message: str) -> None:
         job.reason, job.message = reason, message
