@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LIMIT = 500
 """Characters of a message that are kept; the database keeps more of why an email failed."""
 
-FIELDS = ("worker", "job", "email", "reason")
+FIELDS = ("worker", "job", "email", "batch", "reason")
 """What a line may be about, where its record says so."""
 
 

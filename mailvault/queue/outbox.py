@@ -31,6 +31,7 @@ class Lease(NamedTuple):
     email_key: str
     attempt: int
     priority: int
+    batch: int
     token: str
 
 

@@ -235,4 +235,5 @@ class Settler:
 def _about(lease: Lease, failure: Failure | None = None) -> dict[str, object]:
     """What a line of the log is about, in fields of their own."""
     reason = failure.reason if failure else None
-    return {"job": lease.job_id, "email": lease.email_key, "reason": reason}
+    about = {"job": lease.job_id, "email": lease.email_key, "batch": lease.batch}
+    return {**about, "reason": reason}

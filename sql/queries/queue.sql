@@ -17,7 +17,7 @@ values (
 on conflict (id) do nothing;
 
 -- name: claim
-select job_id, email_key, attempt, priority
+select job_id, email_key, attempt, priority, batch_id
 from mailvault.claim(%(worker)s, %(limit)s, %(timeout)s, %(after)s, %(token)s::uuid);
 
 -- name: ack

@@ -48,7 +48,9 @@ create function mailvault.claim(
     p_after bigint[] default null,
     p_token uuid default gen_random_uuid()
 )
-returns table (job_id bigint, token uuid, email_key text, attempt integer, priority smallint)
+returns table (
+    job_id bigint, token uuid, email_key text, attempt integer, priority smallint, batch_id bigint
+)
 language plpgsql
 -- One plan for good: to plan took most of the time of a small claim. It must do for tables that are
 -- empty when it is made and large later, so that the ways are closed which do not for both.
@@ -120,7 +122,9 @@ begin
             and array(select leased.batch_id from leased) @> array[b.id]
     )
 
-    select leased.job_id, p_token, leased.email_key, leased.attempts, leased.priority
+    select
+        leased.job_id, p_token, leased.email_key, leased.attempts, leased.priority,
+        leased.batch_id
     from leased
     order by leased.priority, leased.job_id;
 end

@@ -23,7 +23,7 @@ def test_a_machine_reads_what_failed(application: Application, program: Program)
     [failed] = [line for line in lines if "job" in line]
     workers = dict(application.all("select id, pid from mailvault.worker"))
     assert workers[failed["worker"]] == failed["pid"]
-    assert (failed["level"], failed["email"]) == ("warning", "2")
+    assert (failed["level"], failed["email"], failed["batch"]) == ("warning", "2", 1)
     assert failed["reason"] == "file_missing"
     start = "job 2: email 2: attempt 1 of 3 failed for good: file_missing: attachment 1: "
     assert failed["message"].startswith(start)

@@ -8,7 +8,7 @@ from mailvault.queue.outbox import Lease
 from mailvault.source.description import SourcePart
 from mailvault.worker.job import Job
 
-LEASE = Lease(1, "7", 1, 5, "token")
+LEASE = Lease(1, "7", 1, 5, 1, "token")
 STORED = StoredObject("key", 1, b"7" * 32, "etag", created=True)
 
 

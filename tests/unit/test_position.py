@@ -9,7 +9,7 @@ from mailvault.queue.position import SWEEP_EVERY, SWEEP_SHARE, Position
 
 
 def jobs(*seen: tuple[int, int]) -> list[Lease]:
-    return [Lease(job, "key", 1, priority, "token") for priority, job in seen]
+    return [Lease(job, "key", 1, priority, 1, "token") for priority, job in seen]
 
 
 class Clock:

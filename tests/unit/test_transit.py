@@ -13,7 +13,7 @@ STORED = StoredObject("k", 3, b"digest", None, created=True)
 
 
 def job(number: int, claimed_at: float, *parts: SourcePart) -> Job:
-    lease = Lease(number, str(number), 1, 5, "token")
+    lease = Lease(number, str(number), 1, 5, 1, "token")
     return Job(lease, list(parts) or [BLOB], claimed_at=claimed_at)
 
 
