@@ -197,7 +197,9 @@ def test_the_roles_settings_change_nothing(
     application.reconcile()
 
 
-@pytest.mark.parametrize(("word", "which"), [("insert", "true"), ("update", "new.state = 'stopped'")])
+@pytest.mark.parametrize(
+    ("word", "which"), [("insert", "true"), ("update", "new.state = 'stopped'")]
+)
 def test_a_worker_insists_on_its_first_word_and_its_last(
     application: Application, program: Program, word: str, which: str
 ) -> None:
