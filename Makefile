@@ -104,9 +104,9 @@ check-python: $(EXTENSION)
 	cd sql/source && $(CURDIR)/$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar .
 	$(BIN)/codespell
 	$(BIN)/hadolint Dockerfile deploy/*/Dockerfile
-	@if docker compose version > /dev/null 2>&1; then \
-		docker compose --env-file .env.example --profile '*' config --quiet; \
-	else echo 'docker-compose.yml: not checked, since Docker Compose is not here'; fi
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	! docker compose version > /dev/null 2>&1 || \
+		docker compose --env-file .env.example --profile '*' config --quiet
 
 .PHONY: format
 format: $(INSTALLED) ## Write the code as the formatters would have it
