@@ -12,11 +12,14 @@ from psycopg.rows import dict_row
 from mailvault.db import query
 from mailvault.errors import ConfigError
 from mailvault.observe.hints import hint_for, is_retryable
+from mailvault.queue.roster import living
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import psycopg
+
+    from mailvault.queue.roster import Worker
 
 SCHEMA_VERSION = 1
 _BATCH = (
@@ -31,8 +34,8 @@ LONG = timedelta(seconds=5)
 """After this time an email in hand is named as slow."""
 
 _QUEUE = ("ready", "delayed", "leased")
-_WORKER = ("id", "host", "pid", "state", "in_flight", "heartbeat_age_s", "uploader",
-           "uploader_reason", "held_message", "processed", "failed", "memory")  # fmt: skip
+_WORKER = ("host", "pid", "state", "in_flight", "heartbeat_age_s", "uploader", "uploader_reason",
+           "held_message", "processed", "failed", "memory")  # fmt: skip
 
 Row = dict[str, Any]
 
@@ -76,7 +79,7 @@ def take_snapshot(connection: psycopg.Connection, batch: int | None = None) -> S
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         summary = cursor.execute(query("observe", "summary"), {"batch": batch}).fetchone()
-        workers = cursor.execute(query("observe", "workers")).fetchall()
+        workers = living(connection)
         reasons = cursor.execute(query("observe", "reasons"), {"batch": batch}).fetchall()
         paused = cursor.execute(query("control", "paused")).fetchone()
     if summary is None:
@@ -93,7 +96,10 @@ def take_snapshot(connection: psycopg.Connection, batch: int | None = None) -> S
         hold=hold,
         queue={name: summary[name] for name in _QUEUE} | {"dead": summary["failed"]},
         failures=[_failure(row) for row in reasons],
-        workers=[{name: row[name] for name in _WORKER} for row in workers],
+        workers=[
+            {"id": worker.worker} | {name: getattr(worker, name) for name in _WORKER}
+            for worker in workers
+        ],
     )
 
 
@@ -145,18 +151,18 @@ def _pause(paused: Row) -> Row:
     return {"kind": "paused", "reasons": [reason]}
 
 
-def _hold(workers: list[Row]) -> Row | None:
+def _hold(workers: list[Worker]) -> Row | None:
     """What keeps workers from working; where nothing does, what makes them slow."""
-    held = [worker for worker in workers if worker["state"] == "held"]
-    slowed = [worker for worker in workers if worker["held_reason"] is not None]
+    held = [worker for worker in workers if worker.state == "held"]
+    slowed = [worker for worker in workers if worker.held_reason is not None]
     if not slowed:
         return None
     reasons = [
         {
-            "signal": worker["held_reason"],
-            "observed": worker["held_message"],
+            "signal": worker.held_reason,
+            "observed": worker.held_message,
             "limit": None,
-            "since": worker["held_since"].isoformat(),
+            "since": worker.held_since and worker.held_since.isoformat(),
         }
         for worker in held or slowed
     ]

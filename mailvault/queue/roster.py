@@ -40,6 +40,7 @@ class Worker:
     held_message: str | None
     held_since: datetime | None
     uploader: str
+    uploader_reason: str
 
     @property
     def is_heard(self) -> bool:

@@ -92,14 +92,6 @@ select
 from timed as t
 where t.batches > 0;
 
--- name: workers
-select
-    w.worker as id, w.host, w.pid, w.state, w.in_flight, w.heartbeat_age_s, w.uploader,
-    w.uploader_reason, w.held_reason, w.held_message, w.held_since, w.processed, w.failed, w.memory
-from mailvault.workers as w
-where w.state not in ('stopped', 'lost')
-order by w.started_at, w.worker;
-
 -- name: reasons
 -- Why emails failed for good, with the first of each batch and then of each reason as its example.
 select

@@ -17,7 +17,8 @@ select
     w.held_reason,
     w.held_message,
     w.held_since,
-    w.uploader
+    w.uploader,
+    w.uploader_reason
 from mailvault.worker as w
 where
     w.state not in ('stopped', 'lost')

@@ -31,6 +31,7 @@ WORKER = Worker(
     held_message=None,
     held_since=None,
     uploader="rust",
+    uploader_reason="asked for",
 )
 
 
