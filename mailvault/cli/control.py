@@ -13,6 +13,7 @@ from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
 from mailvault.errors import ConfigError
 from mailvault.migrate import require_current
+from mailvault.observe.text import paused
 from mailvault.queue.batches import Batches
 from mailvault.queue.control import Control
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from mailvault.config import Settings
-
-TIME = "%Y-%m-%d %H:%M:%S %Z"
 
 CHUNK = 10_000
 """Jobs that are cancelled in one transaction."""
@@ -53,8 +52,7 @@ def pause(settings: Settings, *, time: timedelta | None) -> None:
         control.pause(time)
         state = control.paused()
     assert state is not None
-    until = f"until {state.until:{TIME}}; earlier" if state.until else "until"
-    click.echo(f"paused since {state.since:{TIME}} by {state.by}, {until}: mailvault resume")
+    click.echo(paused(state))
 
 
 @click.command()

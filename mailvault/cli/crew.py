@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from mailvault.observe.text import duration
+from mailvault.observe.text import duration, paused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,8 +131,7 @@ def holds(rows: Sequence[Row], pause: Pause | None) -> list[Text]:
     """Return a line for each thing that keeps them from working, or slows them."""
     lines = []
     if pause is not None:
-        until = f" until {pause.until.astimezone():%Y-%m-%d %H:%M:%S}" if pause.until else ""
-        lines.append(Text(f"paused by {pause.by}{until}: mailvault resume", style="yellow"))
+        lines.append(Text(paused(pause), style="yellow"))
     by_kind: dict[tuple[bool, str], list[Worker]] = defaultdict(list)
     for row in rows:
         worker = row.worker

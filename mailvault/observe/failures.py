@@ -11,17 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from mailvault.observe.hints import is_retryable, remedy_for, retry_command
+from mailvault.observe.text import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
     from rich.console import RenderableType
 
     from mailvault.queue.failures import Attempt, DeadLetter, JobState, Reason
 
 INDENT = 11
-TIME = "%Y-%m-%d %H:%M:%S %Z"
 
 
 def reasons_in_words(reasons: Iterable[Reason], batch: int | None = None) -> RenderableType:
@@ -71,7 +70,7 @@ def job_in_full(job: JobState, attempts: Iterable[Attempt]) -> Iterator[str]:
         host = f" on {attempt.host}" if attempt.host else ""
         yield ""
         yield (
-            f"attempt {attempt.attempt}, {_local(attempt.failed_at)}, worker {attempt.worker}"
+            f"attempt {attempt.attempt}, {moment(attempt.failed_at)}, worker {attempt.worker}"
             f"{host}: {attempt.reason}"
         )
         yield f"  {_plain(attempt.message)}"
@@ -85,14 +84,10 @@ def _now(job: JobState) -> str:
     if job.by:
         pieces.append(f"by {job.by}")
     if job.since:
-        pieces.append(f"since {_local(job.since)}")
+        pieces.append(f"since {moment(job.since)}")
     if job.until:
-        pieces.append(f"until {_local(job.until)}")
+        pieces.append(f"until {moment(job.until)}")
     return " ".join(pieces)
-
-
-def _local(time: datetime) -> str:
-    return f"{time.astimezone():{TIME}}"
 
 
 def _plain(text: str) -> str:

@@ -12,6 +12,8 @@ from psycopg.rows import dict_row
 from mailvault.db import query
 from mailvault.errors import ConfigError
 from mailvault.observe.hints import hint_for, is_retryable
+from mailvault.observe.text import paused
+from mailvault.queue.control import Control
 from mailvault.queue.roster import living
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from mailvault.queue.control import Pause
     from mailvault.queue.roster import Worker
 
 SCHEMA_VERSION = 1
@@ -81,12 +84,12 @@ def take_snapshot(connection: psycopg.Connection, batch: int | None = None) -> S
         summary = cursor.execute(query("observe", "summary"), {"batch": batch}).fetchone()
         workers = living(connection)
         reasons = cursor.execute(query("observe", "reasons"), {"batch": batch}).fetchall()
-        paused = cursor.execute(query("control", "paused")).fetchone()
+        pause = Control(connection).paused()
     if summary is None:
         if batch is not None:
             raise ConfigError(f"there is no batch {batch}", hint="mailvault status shows all")
         return None
-    hold = _pause(paused) if paused else _hold(workers)
+    hold = _paused(pause) if pause else _hold(workers)
     return Snapshot(
         schema_version=SCHEMA_VERSION,
         generated_at=summary["generated_at"].isoformat(),
@@ -139,14 +142,12 @@ def _eta(summary: Row, *, held: bool, by: int) -> Row:
     }
 
 
-def _pause(paused: Row) -> Row:
-    until = paused["paused_until"]
-    ends = f"until {until:%Y-%m-%d %H:%M:%S %Z}" if until else "until: mailvault resume"
+def _paused(pause: Pause) -> Row:
     reason = {
         "signal": "paused",
-        "observed": f"paused by {paused['paused_by']} {ends}",
+        "observed": paused(pause),
         "limit": None,
-        "since": paused["paused_at"].isoformat(),
+        "since": pause.since.isoformat(),
     }
     return {"kind": "paused", "reasons": [reason]}
 

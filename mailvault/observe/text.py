@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailvault.queue.control import Pause
 
 
 def duration(seconds: float | None) -> str:
@@ -26,6 +30,17 @@ def clock(at: str, now: datetime | None = None) -> str:
     if abs(away) > timedelta(days=6):
         return f"{time:%Y-%m-%d %H:%M}"
     return f"{time:%H:%M}" if abs(away) < timedelta(hours=12) else f"{time:%a %H:%M}"
+
+
+def moment(at: datetime) -> str:
+    """Write a time to the second, with its zone: this machine's."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def paused(pause: Pause) -> str:
+    """Say who paused all workers and until when, with the command that ends it."""
+    until = f" until {moment(pause.until)}" if pause.until else ""
+    return f"paused by {pause.by}{until}: mailvault resume"
 
 
 def percent(part: int, whole: int) -> str:
