@@ -56,7 +56,7 @@ def migrate(  # noqa: PLR0913  # one parameter per flag
     """Move all mail that is not moved yet: look, plan, ask, move, and sum up.
 
     It is doctor, enqueue --all and work --drain in one. Ctrl-C ends it after what is in flight;
-    nothing is lost, and it says how to go on. Exits with 1 if emails failed for good.
+    nothing is lost, and it says how to go on. Exits with 1 if emails failed for good or are left.
 
     \b
     Examples:
@@ -87,8 +87,8 @@ def migrate(  # noqa: PLR0913  # one parameter per flag
             raise _interrupted(None) from None
     stop = Stop()
     stop.listen_to_signals()
-    _work(settings, stop, concurrency or settings.migration_workers, processes)
-    _finish(settings, batch, console, stop)
+    code = _work(settings, stop, concurrency or settings.migration_workers, processes)
+    _finish(settings, batch, console, stop, code)
 
 
 def _check(settings: Settings, console: Console) -> None:
@@ -138,7 +138,7 @@ def _enqueue(
     return batch
 
 
-def _work(settings: Settings, stop: Stop, concurrency: int, processes: int) -> None:
+def _work(settings: Settings, stop: Stop, concurrency: int, processes: int) -> int:
     from mailvault.worker.options import WorkOptions  # noqa: PLC0415
 
     options = WorkOptions(
@@ -148,21 +148,29 @@ def _work(settings: Settings, stop: Stop, concurrency: int, processes: int) -> N
         compress=settings.migration_compress,
         window=Hours.parse(settings.migration_window),
     )
-    move(
+    return move(
         settings, options, stop, processes=processes, log_format=settings.migration_log_format,
         restart=processes > 1,
     )  # fmt: skip
 
 
-def _finish(settings: Settings, batch: Batch | None, console: Console, stop: Stop) -> None:
+def _finish(
+    settings: Settings, batch: Batch | None, console: Console, stop: Stop, code: int
+) -> None:
     with connect(settings) as connection:
         snapshot = take_snapshot(connection, batch.id if batch else None)
     if snapshot is None:
         click.echo("there is no mail to move")
         return
     _sum_up(snapshot, console)
-    if snapshot["batch"]["remaining"] and stop.was_asked:
+    left = snapshot["batch"]["remaining"]
+    if left and stop.was_asked:
         raise _interrupted(batch)
+    if left:
+        # Told to by somebody, or by what is wrong with the machine; the log above has it.
+        says = f"{left:,} emails are left, since the workers ended before; go on: {_again(batch)}"
+        click.echo(says, err=True)
+        raise click.exceptions.Exit(code or 1)
     if snapshot["batch"]["failed"]:
         raise click.exceptions.Exit(1)
 
@@ -188,6 +196,10 @@ def _sum_up(snapshot: Snapshot, console: Console) -> None:
 
 
 def _interrupted(batch: Batch | None) -> click.exceptions.Exit:
-    again = f"mailvault migrate --resume {batch.id}" if batch else "mailvault migrate"
-    click.echo(f"stopped; nothing is lost, and what was in flight is given back. Go on: {again}")
+    said = "stopped; nothing is lost, and what was in flight is given back. Go on: "
+    click.echo(said + _again(batch))
     return click.exceptions.Exit(INTERRUPTED)
+
+
+def _again(batch: Batch | None) -> str:
+    return f"mailvault migrate --resume {batch.id}" if batch else "mailvault migrate"

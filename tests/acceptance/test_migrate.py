@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -58,6 +60,32 @@ def test_a_problem_is_to_be_mended_first(application: Application, program: Prog
     said = program.run("migrate", "--yes", code=2, S3_BUCKET="there-is-none")
     assert "mended first" in said.stderr
     assert application.one("select count(*) from mailvault.batch where id > 0") == 0
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_mail_that_is_left_is_no_success(
+    application: Application, program: Program, processes: str
+) -> None:
+    application.add_emails(3)
+    application.add_file(1, None, "late.txt")
+    done = program.run(
+        "migrate", "--yes", "--processes", processes, code=2,
+        MIGRATION_FILES_ROOT=str(program.directory / "not-mounted"),
+    )  # fmt: skip
+    assert "not-mounted" in done.stderr
+
+
+def test_whoever_ends_it_from_elsewhere_is_told_of(
+    application: Application, program: Program
+) -> None:
+    application.add_emails(300)
+    run = program.start("migrate", "--yes", "-j", "1", MIGRATION_BWLIMIT="1")  # a KiB a second
+    wait_until(application.processed, "an email is stored")
+    program.run("workers", "stop", "--all")
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 1, said
+    assert "emails are left, since the workers ended before" in said
+    assert "mailvault migrate --resume 1" in said
 
 
 def test_it_goes_on_where_it_was_stopped(
