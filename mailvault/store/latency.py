@@ -6,12 +6,8 @@ import os
 import time
 from statistics import median
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import obstore
-
-from mailvault.errors import UnreachableError
-from mailvault.store.options import s3_store
+from mailvault.store.probe.trial import open_trial, sha256
 
 if TYPE_CHECKING:
     from mailvault.config import Settings
@@ -22,21 +18,19 @@ TRIES = 5
 def seconds_for(settings: Settings, size: int) -> float:
     """Return how long it takes to put an object of so many bytes, at the median of a few.
 
+    They are put as an upload puts them, with all headers that a bucket may insist on. Where we may
+    not delete they stay.
+
     Raises:
+        ConfigError: A setting is missing or malformed, or there are no credentials.
         UnreachableError: The store did not take it.
     """
-    store = s3_store(settings)
-    key, content = f".mailvault/{uuid4().hex}", os.urandom(size)
-    taken = []
-    try:
-        for _ in range(TRIES):
+    content = os.urandom(size)
+    digest, taken = sha256(content), []
+    with open_trial(settings) as trial:
+        trial.put_first()  # finds out about encryption, and opens the connection
+        for number in range(TRIES):
             started = time.perf_counter()
-            obstore.put(store, key, content, use_multipart=False)
+            trial.put(trial.key(str(number)), content, digest)
             taken.append(time.perf_counter() - started)
-        obstore.delete(store, key)
-    except (obstore.exceptions.BaseError, OSError) as error:
-        said = str(error).splitlines()[0]
-        raise UnreachableError(
-            f"the store did not take an object of {size:,} bytes: {said}"
-        ) from None
-    return median(taken[1:])  # the first one is that of the connection, too
+    return median(taken)
