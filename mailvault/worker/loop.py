@@ -239,8 +239,7 @@ class Loop:
         self._leased = []
 
     def _rest(self) -> None:
-        if self._options.drain and self._patience.insist(self._outbox.is_drained):
-            self._stop.request()
+        if self._end_if_drained():
             return
         if not self._idle:
             # A claim that something on the way did twice leased jobs that nobody was told of.
@@ -249,6 +248,12 @@ class Loop:
         timeout = POLL if self._idle and not self._options.drain else FIRST_POLL
         self._set_idle(True)
         self._patience.insist(lambda: self._outbox.wait_for_work(timeout, self._stop.requested))
+
+    def _end_if_drained(self) -> bool:
+        drained = self._options.drain and self._patience.insist(self._outbox.is_drained)
+        if drained:
+            self._stop.request()
+        return drained
 
     def _set_idle(self, idle: bool) -> None:
         # Told at once: an enqueuer sends its hint only if it sees somebody idle.
@@ -367,6 +372,7 @@ class Loop:
         if self._breaker.hold is not None:
             self._breaker.look()
         if self._breaker.hold is not None or self._paused or self._flow.is_closed:
+            self._end_if_drained()  # by others
             self._stop.requested.wait(LOOK)
 
     def _let_go(self, jobs: Collection[int]) -> None:

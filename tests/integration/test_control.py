@@ -148,6 +148,15 @@ def test_a_job_on_its_way_into_a_lease_is_not_missed(application: Application, p
     application.reconcile()
 
 
+def test_who_drains_ends_though_it_is_paused(application: Application, program: Program) -> None:
+    """Others may have done what was left, and nobody else is to wait for the end of the pause."""
+    application.add_emails(1)
+    program.run("enqueue", "--all")
+    program.run("work", "--drain")
+    program.run("pause")
+    program.run("work", "--drain")
+
+
 def test_workers_obey_a_pause_and_a_cancel(application: Application, program: Program) -> None:
     application.add_emails(3000)
     program.run("enqueue", "--all")
