@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mailvault.observe.hints import remedy_for, retry_command
 from mailvault.observe.text import clock, duration, number
+from mailvault.queue.roster import STALE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,9 @@ def hold(snapshot: Snapshot, *, in_a_line: bool) -> Text | None:
     """Say what keeps the work from going on, or slows it; in full, or cut to a line."""
     held = snapshot["hold"]
     if held is None:
-        if snapshot["workers"] or not snapshot["batch"]["remaining"]:
+        longest = STALE.total_seconds()
+        is_heard = any(worker["heartbeat_age_s"] < longest for worker in snapshot["workers"])
+        if is_heard or not snapshot["batch"]["remaining"]:
             return None
         return Text("nobody works; start: mailvault workers start", style="bold yellow")
     reason = held["reasons"][0]

@@ -89,13 +89,14 @@ def take_snapshot(connection: psycopg.Connection, batch: int | None = None) -> S
         if batch is not None:
             raise ConfigError(f"there is no batch {batch}", hint="mailvault status shows all")
         return None
-    hold = _paused(pause) if pause else _hold(workers)
+    heard = [worker for worker in workers if worker.is_heard]
+    hold = _paused(pause) if pause else _hold(heard)
     return Snapshot(
         schema_version=SCHEMA_VERSION,
         generated_at=summary["generated_at"].isoformat(),
         batch={name: summary[name] for name in _BATCH},
         stored={"parts": summary["parts"], "bytes": summary["bytes"]},
-        eta=_eta(summary, held=hold is not None and hold["kind"] != "throttled", by=len(workers)),
+        eta=_eta(summary, held=hold is not None and hold["kind"] != "throttled", by=len(heard)),
         hold=hold,
         queue={name: summary[name] for name in _QUEUE} | {"dead": summary["failed"]},
         failures=[_failure(row) for row in reasons],
@@ -155,6 +156,7 @@ def _paused(pause: Pause) -> Row:
 def _hold(workers: list[Worker]) -> Row | None:
     """What keeps workers from working; where nothing does, what makes them slow."""
     held = [worker for worker in workers if worker.state == "held"]
+    works = any(worker.state == "running" for worker in workers)
     slowed = [worker for worker in workers if worker.held_reason is not None]
     if not slowed:
         return None
@@ -168,7 +170,7 @@ def _hold(workers: list[Worker]) -> Row | None:
         for worker in held or slowed
     ]
     unique = {reason["signal"]: reason for reason in reversed(reasons)}
-    kind = "breaker" if held else "throttled"
+    kind = "breaker" if held and not works else "throttled"
     return {"kind": kind, "reasons": list(unique.values())}
 
 

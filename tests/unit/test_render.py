@@ -110,6 +110,13 @@ def test_nobody_at_work_is_said() -> None:
     assert "nobody works; start: mailvault workers start" in "\n".join(drawn(seen, None, 80, 24))
 
 
+def test_those_that_were_killed_are_nobody_at_work() -> None:
+    seen = snapshot()
+    for killed in seen["workers"]:
+        killed["heartbeat_age_s"] = 21.0
+    assert "nobody works; start: mailvault workers start" in "\n".join(drawn(seen, None, 80, 24))
+
+
 def test_numbers_and_times_are_short() -> None:
     assert [duration(s) for s in (None, 0, 59.6, 3599, 3600, 90_000)] == [
         "-", "0s", "1m 00s", "59m 59s", "1h 00m", "1d 01h",
