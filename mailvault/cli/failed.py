@@ -177,10 +177,10 @@ def clear(  # noqa: PLR0913  # one parameter per flag
         require_current(connection)
         require_known(connection, which)
         failures = Failures(connection)
-        count = failures.count(which).listed
-        if count and not yes:
-            _confirm(count)
-        cleared = failures.clear(which)
+        count = failures.count(which)
+        if count.listed and not yes:
+            _confirm(count.listed)
+        cleared = failures.clear(which, count.at)  # nobody has seen what failed since
     click.echo(f"{cleared:,} cleared")
     if jobs and cleared < len(set(jobs)):
         click.echo("the others are not among the failed; see: mailvault failed list", err=True)

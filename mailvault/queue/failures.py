@@ -87,10 +87,11 @@ ALL = Which()
 
 
 class Count(NamedTuple):
-    """How many dead letters there are, and how many more that were cleared."""
+    """How many dead letters there are, how many more that were cleared, and when that was so."""
 
     listed: int
     cleared: int
+    at: datetime
 
 
 class Failures:
@@ -141,9 +142,9 @@ class Failures:
         [sent] = self._one("retry", which, reset=reset, limit=limit, by=operator())
         return int(sent)
 
-    def clear(self, which: Which = ALL) -> int:
-        """Have dead letters listed no longer; return how many."""
-        [cleared] = self._one("clear", which, by=operator())
+    def clear(self, which: Which, until: datetime) -> int:
+        """Have dead letters listed no longer, of those that died until then; return how many."""
+        [cleared] = self._one("clear", which, by=operator(), until=until)
         return int(cleared)
 
     def _one(self, name: str, which: Which, **parameters: object) -> tuple[Any, ...]:

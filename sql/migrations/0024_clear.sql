@@ -111,7 +111,8 @@ create function mailvault.clear(
     p_jobs bigint[] default null,
     p_reason text default null,
     p_batch bigint default null,
-    p_by text default session_user
+    p_by text default session_user,
+    p_until timestamptz default 'infinity'
 )
 returns bigint
 language plpgsql
@@ -124,6 +125,7 @@ begin
         set cleared_at = now(), cleared_by = p_by
         where
             d.cleared_at is null
+            and d.died_at <= p_until
             and (p_jobs is null or d.job_id = any(p_jobs))
             and (p_reason is null or d.reason = p_reason)
             and (p_batch is null or d.batch_id = p_batch)
@@ -150,7 +152,8 @@ end
 $$;
 
 comment on function mailvault.clear is
-'Has some dead letters listed no longer: their emails stay where they are. Returns how many.';
+'Has some dead letters listed no longer, of those that died until p_until: their emails stay where '
+'they are. Returns how many.';
 
 create or replace function mailvault.absorb(p_limit integer default 1000)
 returns bigint

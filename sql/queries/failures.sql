@@ -8,10 +8,11 @@ order by f.job
 limit %(limit)s::bigint;
 
 -- name: count
--- Of those that are listed, and of those that were cleared.
+-- Of those that are listed, and of those that were cleared; and when that was so.
 select
     coalesce(sum(t.dead - t.cleared), 0)::bigint as listed,
-    coalesce(sum(t.cleared), 0)::bigint as cleared
+    coalesce(sum(t.cleared), 0)::bigint as cleared,
+    now() as counted_at
 from mailvault.tally as t
 where
     (%(reason)s::text is null or t.reason = %(reason)s)
@@ -23,13 +24,16 @@ select mailvault.retry(
 );
 
 -- name: clear
-select mailvault.clear(%(jobs)s::bigint[], %(reason)s, %(batch)s::bigint, %(by)s);
+select mailvault.clear(
+    %(jobs)s::bigint[], %(reason)s, %(batch)s::bigint, %(by)s, %(until)s::timestamptz
+);
 
 -- name: count_jobs
 -- The same, of some jobs.
 select
     count(*) filter (where d.cleared_at is null) as listed,
-    count(d.cleared_at) as cleared
+    count(d.cleared_at) as cleared,
+    now() as counted_at
 from mailvault.dead_letter as d
 where d.job_id = any(%(jobs)s::bigint[]);
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mailvault.queue.failures import Failures, Which
+from mailvault.queue.failures import ALL, Failures, Which
 from mailvault.queue.outbox import Failure
 from tests.outbox import FAULT, enqueue_all, worker
 from tests.program import Program
@@ -175,6 +175,19 @@ def test_what_is_cleared_stays_and_is_listed_no_longer(
     assert failing.run("failed", "clear", "2", "--yes", code=1).stdout == "0 cleared\n"
     assert failing.run("retry", "--all").stdout == "2 sent back to the outbox\n"
     assert failing.run("retry", "2").stdout == "1 sent back to the outbox\n"
+
+
+def test_what_fails_while_it_asks_is_not_cleared(application: Application, pool: Pool) -> None:
+    application.add_emails(2)
+    enqueue_all(application)
+    outbox = worker(pool)
+    final = Failure("file_missing", "gone", retryable=False)
+    outbox.nack([(outbox.claim(1)[0], final)])
+    failures = Failures(application.connection)
+    count = failures.count()
+    outbox.nack([(outbox.claim(1)[0], final)])
+    assert failures.clear(ALL, count.at) == count.listed == 1
+    assert [letter.job for letter in failures.each()] == [2]
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [(b"n\n", 130, 4), (b"y\n", 0, 2)])

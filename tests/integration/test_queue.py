@@ -229,7 +229,7 @@ def test_retry_sends_dead_letters_back(
     assert failures.retry(Which([letters[1].job]), reset=reset) == 1
     assert [lease.attempt for lease in outbox.claim(3)] == [attempt]
     assert failures.retry(reset=reset, limit=1) == 1
-    assert failures.count() == (1, 0)
+    assert failures.count()[:2] == (1, 0)
     application.reconcile()
 
 
