@@ -31,8 +31,13 @@ where
 select
     case
         when p.large_object is not null
-            then lo_get(p.large_object, %(offset)s, %(length)s)
-        else substr(p.content, %(offset)s + 1, %(length)s)
+            then lo_get(p.large_object, %(offset)s::bigint, %(length)s::integer)
+        else
+            substr(
+                p.content,
+                least(%(offset)s::bigint, 2147483646)::integer + 1,
+                %(length)s::integer
+            )
     end as bytes
 from mailvault.parts_of(array[%(email_key)s::text]) as p
 where p.kind = %(kind)s and p.part_key = %(part_key)s

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailvault.db import Pool
+from mailvault.db import Pool, query
 from mailvault.errors import RowGoneError
 from mailvault.source.description import SLICE
+from mailvault.source.mapping.form import Mapping
+from mailvault.source.mapping.views import install_source
 from mailvault.source.reader import SourceReader
 
 if TYPE_CHECKING:
@@ -30,3 +32,33 @@ def test_a_row_that_goes_after_it_was_found_is_looked_for_again(
         assert gone.retryable
         assert reader.describe([email]) == {email: []}
         reader.close()
+
+
+BEYOND = 2**31 + 10
+
+LETTERS = {"table": "letters", "key": "id"}
+LARGE = {
+    "email": LETTERS,
+    "part": [
+        {**LETTERS, "kind": "large", "email": "id", "content": "lo"},
+        {**LETTERS, "kind": "words", "email": "id", "content": "words"},
+    ],
+}
+
+
+def test_slices_beyond_2_gib_are_read(application: Application) -> None:
+    run = application.connection.execute
+    run("create table letters (id integer primary key, lo oid, words text)")
+    run("insert into letters values (1, lo_create(0), 'words')")
+    run("select lo_put(lo, %s, 'the end') from letters", [BEYOND])  # which leaves a hole before it
+    install_source(application.connection, Mapping.model_validate(LARGE))
+
+    def bytes_of(kind: str, offset: int) -> bytes:
+        wanted = {"email_key": "1", "kind": kind, "part_key": "1", "offset": offset}
+        found = run(query("source", "read_slice"), {**wanted, "length": SLICE}, binary=True)
+        [(content,)] = found
+        return bytes(content)
+
+    assert bytes_of("large", BEYOND) == b"the end"
+    assert bytes_of("large", BEYOND - SLICE) == bytes(SLICE)
+    assert [bytes_of("words", offset) for offset in (0, 2, BEYOND)] == [b"words", b"rds", b""]

@@ -143,8 +143,10 @@ class PartRoad(Road):
         large: sql.Composable = sql.SQL("null::oid")
         length: sql.Composable = sql.SQL("octet_length({})").format(found.sql)
         if _is_large_object(found):
-            # What it says of its size is not trusted, so it goes by way of a file.
+            # What it says of its size is not trusted, so it goes by way of a file. Its bytes are
+            # no column of the view: the planner may read all of them for one slice.
             large, length = sql.SQL("{}::oid").format(found.sql), NOTHING
+            content = sql.SQL("null::bytea")
         if part.path:
             size = sql.SQL("case when {} then {} else {} end").format(is_there, length, size)
         return {
