@@ -89,6 +89,8 @@ class BodyReader:
             )
             encodings = {part.name: part.encoding for part in parts}
             for kind, key, content in rows:
+                if content is None:  # it was taken from there since it was described
+                    continue
                 name = (kind, key)
                 encoding = encodings[name]
                 found[name] = content if encoding is None else _decode(content, encoding)

@@ -16,6 +16,8 @@ from mailvault.source.reader import SourceReader
 if TYPE_CHECKING:
     from tests.application import Application
 
+LETTERS = {"table": "letters", "key": "id"}
+
 
 @pytest.mark.parametrize("size", [3, SLICE + 1])
 def test_a_row_that_goes_after_it_was_found_is_looked_for_again(
@@ -34,9 +36,27 @@ def test_a_row_that_goes_after_it_was_found_is_looked_for_again(
         reader.close()
 
 
+def test_bytes_that_go_to_a_file_after_they_were_found_are_looked_for_again(
+    application: Application,
+) -> None:
+    run = application.connection.execute
+    run("create table letters (id integer primary key, words text, path text)")
+    run("insert into letters values (1, 'words')")
+    part = {**LETTERS, "kind": "words", "email": "id", "content": "words", "path": "path"}
+    mapping = {"email": LETTERS, "part": [{**part, "encoding": "base64"}, {**part, "kind": "raw"}]}
+    install_source(application.connection, Mapping.model_validate(mapping))
+    with Pool(application.dsn) as pool:
+        reader = SourceReader(pool, application.files_root)
+        found = reader.describe(["1"])["1"]
+        assert isinstance(found, list)
+        run("update letters set words = null, path = 'file'")
+        for gone in reader.read(list(enumerate(found)), memory=SLICE):
+            assert isinstance(gone, RowGoneError)
+        reader.close()
+
+
 BEYOND = 2**31 + 10
 
-LETTERS = {"table": "letters", "key": "id"}
 LARGE = {
     "email": LETTERS,
     "part": [
