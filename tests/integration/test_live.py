@@ -260,6 +260,18 @@ def test_the_triggers_go_without_a_trace(live: Application) -> None:
     assert live.one("select count(*) from pg_proc where proname like 'live\\_%%'") == 0
 
 
+def test_the_application_does_not_queue_behind_their_removal(live: Application) -> None:
+    live.connection.execute("set statement_timeout = '4s'")
+    with psycopg.connect(live.dsn) as dump:
+        dump.execute("lock table emails in access share mode")
+        with (
+            pytest.raises(psycopg.errors.LockNotAvailable),
+            live.connection.transaction(),
+        ):
+            remove_live(live.connection)
+    assert is_live(live.connection)
+
+
 def test_init_fits_the_triggers_to_another_mapping(live: Application) -> None:
     live.connection.execute("alter table emails rename body to words")
     mapping = load_mapping()

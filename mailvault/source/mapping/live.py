@@ -38,7 +38,6 @@ def install_live(connection: psycopg.Connection, source: Source) -> list[str]:
     Raises:
         psycopg.errors.LockNotAvailable: A table was in use for too long; nothing is changed.
     """
-    connection.execute(query("source", "lock_briefly"))
     remove_live(connection)
     tables = _tables(source)
     for number, (table, ways) in enumerate(tables.items(), start=1):
@@ -74,7 +73,12 @@ def install_live(connection: psycopg.Connection, source: Source) -> list[str]:
 
 
 def remove_live(connection: psycopg.Connection) -> None:
-    """Take the triggers off again."""
+    """Take the triggers off again.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: A table was in use for too long; nothing is changed.
+    """
+    connection.execute(query("source", "lock_briefly"))
     connection.execute(template("live_drop"))
 
 
