@@ -167,6 +167,13 @@ where
     and c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
     and c.relname = %(relation)s;
 
+-- name: search_path
+-- As it is now, but what is temporary comes last; it comes first where it is not named.
+select s.name
+from unnest(current_schemas(false) || 'pg_temp'::name) with ordinality as s (name, place)
+where s.name !~ '^pg_temp_'
+order by s.place;
+
 -- name: is_live
 select exists(
     select 1

@@ -1,11 +1,12 @@
 -- It runs in the application's own transactions: it reads the rows that changed, adds rows to one
 -- table and waits for nobody. What goes wrong here is kept for the operator, and nothing else comes
--- of it.
+-- of it. It has the rights of its owner, so that it looks for nothing among temporary types, which
+-- are the application's, before it has looked everywhere else.
 create function {function}()
 returns trigger
 language plpgsql
 security definer
-set search_path from current
+set search_path = {search_path}
 as $$
 begin
     if tg_op = 'INSERT' then
@@ -27,10 +28,12 @@ exception
         begin
             if not exists (
                 select from mailvault.missed_change as m
-                where m.table_name = tg_relid::regclass::text and m.message = sqlerrm
+                where
+                    m.table_name = tg_relid::pg_catalog.regclass::pg_catalog.text
+                    and m.message = sqlerrm
             ) then
                 insert into mailvault.missed_change (table_name, message)
-                values (tg_relid::regclass::text, sqlerrm);
+                values (tg_relid::pg_catalog.regclass::pg_catalog.text, sqlerrm);
             end if;
         exception
             when others then

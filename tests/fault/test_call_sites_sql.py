@@ -45,7 +45,8 @@ time; tests/integration/test_policy.py, tests/fault/test_replica.py."""
 
 OPERATORS = {
     "pause", "resume", "paused", "resolve_table", "columns", "server_encoding", "unique_keys",
-    "type_name", "columns_that_matter", "is_live", "lock_briefly", "sample_emails", "sample_parts",
+    "type_name", "columns_that_matter", "search_path", "is_live", "lock_briefly", "sample_emails",
+    "sample_parts",
 }  # fmt: skip
 """Said by commands, not by a worker."""
 

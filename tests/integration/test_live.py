@@ -252,6 +252,52 @@ def test_the_application_needs_no_rights_and_never_fails(live: Application) -> N
     absorb(live)
 
 
+SPY = """
+create table pg_temp.seen (who name);
+create function pg_temp.spy(pg_catalog.text) returns boolean language plpgsql
+as $$ begin insert into pg_temp.seen values (current_user); return true; end $$;
+create domain pg_temp.text as pg_catalog.text check (pg_temp.spy(value));
+create domain pg_temp.regclass as pg_catalog.regclass;
+"""
+
+
+def test_nothing_of_the_application_runs_with_the_rights_of_the_triggers(
+    live: Application,
+) -> None:
+    run = live.connection.execute
+    run("create role intruder")
+    try:
+        run("grant all on emails, emails_id_seq to intruder")
+        with psycopg.connect(live.dsn, autocommit=True) as other:
+            other.execute("set role intruder")
+            other.execute(SPY)
+            other.execute("insert into emails (body) values ('x')")
+            assert other.execute("select who from pg_temp.seen").fetchall() == []
+    finally:
+        run("drop owned by intruder; drop role intruder")
+    assert noted(live) == ["1"]
+    absorb(live)
+
+
+def test_the_triggers_find_what_init_found(live: Application) -> None:
+    run = live.connection.execute
+    run(
+        'create schema "Of, it"; create function "Of, it".ok(int) returns bool '
+        "language sql as 'select true'; set search_path = pg_temp, \"Of, it\", public"
+    )
+    mapping = load_mapping()
+    part = mapping.part[1].model_copy(update={"filter": "ok(1)"})
+    source = Source(live.connection, mapping.model_copy(update={"part": (part,)}))
+    source.install(live.connection)
+    install_live(live.connection, source)
+    [(settings,)] = live.all("select proconfig from pg_proc where proname = 'live_1'")
+    assert settings == ['search_path="Of, it", public, pg_temp']
+    run("reset search_path")
+    live.add_file(live.add_email(), b"x", "x")
+    assert noted(live) == ["1", "1"]
+    absorb(live)
+
+
 def test_the_triggers_go_without_a_trace(live: Application) -> None:
     remove_live(live.connection)
     assert not is_live(live.connection)

@@ -40,6 +40,8 @@ def install_live(connection: psycopg.Connection, source: Source) -> list[str]:
     """
     remove_live(connection)
     tables = _tables(source)
+    schemas = connection.execute(query("source", "search_path"))
+    path = sql.SQL(", ").join(sql.Identifier(name) for (name,) in schemas)
     for number, (table, ways) in enumerate(tables.items(), start=1):
         row = connection.execute(
             query("source", "columns_that_matter"),
@@ -50,6 +52,7 @@ def install_live(connection: psycopg.Connection, source: Source) -> list[str]:
         names = {
             "function": sql.Identifier("mailvault", f"live_{number}"),
             "table": table.identifier,
+            "search_path": path,
         }
         connection.execute(
             sql.SQL(template("live_function")).format(
