@@ -123,16 +123,49 @@ inner join pg_namespace as n on c.relnamespace = n.oid
 where c.oid = to_regclass(%(qualified_name)s);
 
 -- name: columns
--- Types are named so that they mean the same on every search path.
+-- Types are named so that they mean the same on every search path. The type that a column has as a
+-- key is without its length, which a cast would cut a key to; others can be no key: their text
+-- depends on the settings of a session, or is not the only one of a value; or, as of a domain over
+-- an enum, PostgreSQL cannot compare them.
+with recursive base as (
+    select
+        a.attnum,
+        a.atttypid as type,
+        a.attnotnull as is_not_null
+    from pg_attribute as a
+    where a.attrelid = %(table)s and a.attnum > 0 and not a.attisdropped
+    union all
+    select
+        b.attnum,
+        d.typbasetype,
+        b.is_not_null or d.typnotnull as is_not_null
+    from base as b
+    inner join pg_type as d on b.type = d.oid
+    where d.typtype = 'd'
+)
+
 select
     a.attname,
     case
-        when t.typnamespace = 'pg_catalog'::regnamespace then format_type(t.oid, a.atttypmod)
-        else format('%%I.%%I', t.typnamespace::regnamespace::text, t.typname)
-    end as type
+        when n.nspname = 'pg_catalog' then format_type(t.oid, a.atttypmod)
+        else format('%%I.%%I', n.nspname, t.typname)
+    end as type,
+    case
+        when
+            (k.typtype = 'e' and k.oid = t.oid)
+            or k.oid = any(
+                '{int2, int4, int8, numeric, oid, uuid, text, varchar, bpchar}'::regtype[]
+            )
+            then format('%%I.%%I', kn.nspname, k.typname)
+    end as key_type,
+    not b.is_not_null as is_nullable
 from pg_attribute as a
 inner join pg_type as t on a.atttypid = t.oid
-where a.attrelid = %(table)s and a.attnum > 0 and not a.attisdropped
+inner join pg_namespace as n on t.typnamespace = n.oid
+inner join base as b on a.attnum = b.attnum
+inner join pg_type as k on b.type = k.oid and k.typtype <> 'd'
+inner join pg_namespace as kn on k.typnamespace = kn.oid
+where a.attrelid = %(table)s
 order by a.attnum;
 
 -- name: unique_keys

@@ -2,7 +2,7 @@ create view mailvault.source_email as
 select
     {key} as key{key_columns},
     {received} as received_at,
-    {filter} and {eligible} as selected
+    {has_key} and {filter} and {eligible} as selected
 from {table};
 
 comment on view mailvault.source_email is

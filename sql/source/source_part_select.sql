@@ -13,4 +13,4 @@ select
     {object_key} as object_key,
     {shared} as is_shared
 from {tables}
-where {present} and {filter}
+where {has_key} and {present} and {filter}

@@ -154,3 +154,62 @@ def test_init_can_be_repeated_with_another_mapping(application: Application) -> 
     install_source(application.connection, body_only())
     with pytest.raises(psycopg.DataError):
         application.connection.execute("select mailvault.source_key('1')")
+
+
+def test_rows_of_a_view_that_have_no_key_are_left_alone(application: Application) -> None:
+    application.connection.execute("""
+        create table drafts (id int, words text, stored_at_key text);
+        insert into drafts values (1, 'a'), (null, 'b');
+        create view letters as select * from drafts;
+    """)
+    install_source(application.connection, body_only())
+    selected = "select key from mailvault.source_email where selected"
+    assert application.all(selected) == [(1,)]
+    assert application.all("select part_key from mailvault.source_part") == [("1",)]
+
+
+@pytest.mark.parametrize("kind", ["varchar(3)", "char(3)", "short"])
+def test_a_key_that_is_too_long_is_no_other_key(application: Application, kind: str) -> None:
+    application.connection.execute(
+        "create domain short as varchar(3); "
+        f"create table letters (id {kind} primary key, words text, stored_at_key text); "
+        "insert into letters values ('abc', 'a')"
+    )
+    install_source(application.connection, body_only())
+    known = "select key from mailvault.known_keys(array['abc', 'abcd'])"
+    assert application.all(known) == [("abc",)]
+    parts = "select email, content from mailvault.parts_of(array['abc', 'abcd'])"
+    assert application.all(parts) == [("abc", b"a")]
+    application.connection.execute(
+        "select mailvault.source_mark_parts(array['body'], array['abcd'], array['key'])"
+    )
+    assert application.one("select stored_at_key from letters") is None
+
+
+@pytest.mark.parametrize("kind", ["numeric", "oid", "amount", "char(9)", "varchar", "smallint"])
+def test_keys_that_are_the_same_text_in_each_session_will_do(
+    application: Application, kind: str
+) -> None:
+    application.connection.execute(
+        "create domain amount as bigint; "
+        f"create table letters (id {kind} primary key, words text, stored_at_key text); "
+        "insert into letters values ('7', 'a'), ('8', 'b')"
+    )
+    install_source(application.connection, body_only())
+    assert application.all("select key from mailvault.next_keys(null, null, null, '7', 9)") == [
+        ("8",)
+    ]
+    assert application.all("select email from mailvault.parts_of(array['8'])") == [("8",)]
+
+
+def test_a_type_of_a_schema_that_must_be_quoted_is_named(application: Application) -> None:
+    application.connection.execute("""
+        create schema "Post Office";
+        create type "Post Office"."Kind" as enum ('a', 'b');
+        create table letters (
+            id "Post Office"."Kind" primary key, words text, stored_at_key text
+        );
+        insert into letters values ('b', 'words');
+    """)
+    install_source(application.connection, body_only())
+    assert application.all("select key from mailvault.known_keys(array['b'])") == [("b",)]

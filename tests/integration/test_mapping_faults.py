@@ -8,6 +8,7 @@ import pytest
 
 from mailvault.errors import ConfigError
 from mailvault.source.mapping.load import load_mapping
+from mailvault.source.mapping.road import KEY_TYPES
 from mailvault.source.mapping.views import install_source
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ create table blobs (id integer primary key, sha text, data bytea, at timestamptz
 create table links (mail_id integer, blob_id integer, amount numeric);
 create table "a$$b" (id integer primary key, "x$$y" text);
 create view seen as select * from blobs;
+alter table mails add nil integer unique, add of_day date unique;
+create domain moment as time;
+alter table blobs add nil integer unique, add moment moment unique;
 """
 
 GOOD = """
@@ -44,6 +48,12 @@ on = "l.blob_id = blobs.id"
 
 FAULTS = [
     ('key = "id"\nrec', 'key = "tenant"\nrec', 4, "key: no unique index is on mails (tenant)"),
+    ('key = "id"\nrec', 'key = "nil"\nrec', 4, "key: nil of mails can be NULL"),
+    ('key = "id"\nema', 'key = "nil"\nema', 10, "key: nil of blobs can be NULL"),
+    ('key = "id"\nema', 'key = ["id", "nil"]\nema', 10, "key: nil of blobs can be NULL"),
+    ('key = "id"\nrec', 'key = "of_day"\nrec', 4, "key: of_day is date, which cannot"),
+    ('key = "id"\nema', 'key = ["id", "moment"]\nema', 10, "moment is public.moment, which"),
+    ('key = "id"\nema', 'key = "l.blob_id"\nema', 10, "table 'blobs' has no column 'l.blob_id'"),
     ('"mails"', '"mail"', 3, "email, table: there is no table 'mail'"),
     ('"created_at"', '"creatd_at"', 5, "table 'mails' has no column 'creatd_at'"),
     ('"created_at"', '{ sql = "created_at at tme zone \'UTC\'" }', 5, "syntax error at or near"),
@@ -100,6 +110,12 @@ def test_near_misses_are_shown(application: Application, tmp_path: Path) -> None
     for old, new, hint in [
         ("l.mail_id", "l.mailid", "did you mean 'mail_id'?"),
         ("l.mail_id", "links.mail_id", "there is blobs, l"),
+        (
+            'key = "id"\nrec',
+            'key = "nil"\nrec',
+            "alter table mails alter column nil set not null;",
+        ),
+        ('key = "id"\nrec', 'key = "of_day"\nrec', KEY_TYPES),
         ("l.blob_id =", "l.blobid =", 'Perhaps you meant to reference the column "l.blob_id".'),
     ]:
         file.write_text(GOOD.replace(old, new, 1))

@@ -16,6 +16,8 @@ class Table:
     """A table of the application, with the type of each column.
 
     Attributes:
+        key_types: The types of those columns that can be of a key.
+        nullable: The columns that can be NULL, as far as is known; of a view, all.
         unique_keys: Sets of columns of which no two rows have the same; None where that cannot
             be known, as of a view.
     """
@@ -23,6 +25,8 @@ class Table:
     schema: str
     name: str
     columns: dict[str, str]
+    key_types: dict[str, str]
+    nullable: frozenset[str]
     unique_keys: frozenset[frozenset[str]] | None
 
     @property
@@ -74,7 +78,14 @@ class Catalogue:
         if found is None:
             return None
         schema, table, oid, is_table = found
-        columns = self._connection.execute(query("source", "columns"), {"table": oid})
+        columns = self._connection.execute(query("source", "columns"), {"table": oid}).fetchall()
         keys = self._connection.execute(query("source", "unique_keys"), {"table": oid})
         unique = frozenset(frozenset(names) for (names,) in keys)
-        return Table(schema, table, dict(columns.fetchall()), unique if is_table else None)
+        return Table(
+            schema,
+            table,
+            {column: kind for column, kind, _, _ in columns},
+            {column: of_key for column, _, of_key, _ in columns if of_key is not None},
+            frozenset(column for column, _, _, is_nullable in columns if is_nullable),
+            unique if is_table else None,
+        )

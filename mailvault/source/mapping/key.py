@@ -18,17 +18,24 @@ class KeyShape:
     Attributes:
         columns: Their names.
         types: Their types.
+        cast_types: The types that their texts are cast to, which cut nothing.
         row_type: The name of the type that a key of several columns gets in mailvault's schema.
     """
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
+    cast_types: tuple[str, ...]
     row_type: str
 
     @classmethod
     def of(cls, table: Table, columns: tuple[str, ...], row_type: str) -> KeyShape:
-        """Return the shape of some columns of a table."""
-        return cls(columns, tuple(table.columns[name] for name in columns), row_type)
+        """Return the shape of some columns of a table, all of which can be of a key."""
+        return cls(
+            columns,
+            tuple(table.columns[name] for name in columns),
+            tuple(table.key_types[name] for name in columns),
+            row_type,
+        )
 
     @property
     def is_composite(self) -> bool:
@@ -40,7 +47,7 @@ class KeyShape:
         """The type that its text is cast to."""
         if self.is_composite:
             return sql.Identifier("mailvault", self.row_type)
-        return sql.SQL(self.types[0])  # as the catalogue wrote it
+        return sql.SQL(self.cast_types[0])  # as the catalogue wrote it
 
     def fields(self, prefix: str) -> list[sql.Identifier]:
         """Return names for its columns where it has several: `key_1`, `key_2`."""
@@ -51,7 +58,7 @@ class KeyShape:
         """Return the statement that makes its type, if it needs one."""
         if not self.is_composite:
             return None
-        pairs = zip(self.fields("key"), self.types, strict=True)
+        pairs = zip(self.fields("key"), self.cast_types, strict=True)
         return sql.SQL("create type {} as ({})").format(
             self.type, sql.SQL(", ").join(name + sql.SQL(f" {kind}") for name, kind in pairs)
         )

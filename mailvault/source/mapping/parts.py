@@ -80,6 +80,7 @@ class PartRoad(Road):
             "object_key": self._object_key(),
             "shared": sql.Literal(part.shared),
             "tables": self.sources,
+            "has_key": self.has_key(),
             "filter": self._filter(key),
         }
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 Place: TypeAlias = tuple[str | int, ...]
 
+KEY_TYPES = (
+    "a key may be smallint, integer, bigint, numeric, oid, uuid, text, varchar, char or an enum, "
+    "whose values have one text in every session"
+)
+
 
 class Expression(NamedTuple):
     """Something to select from a road, and its type."""
@@ -107,9 +112,22 @@ class Road:
         """Return the columns of the section's key.
 
         Raises:
-            ConfigError: One is not there.
+            ConfigError: One is not there, or is of a type that no key can have.
         """
+        for name in self.section.key:
+            if name not in self.table.columns:
+                raise self.no_column(name, ("key",))
+            if name not in self.table.key_types:
+                text = f"{name} is {self.table.columns[name]}, which cannot be of a key"
+                raise self.misfit(("key",), text, KEY_TYPES)
         return [self.column(name, "key").sql for name in self.section.key]
+
+    def has_key(self) -> sql.Composable:
+        """Return the condition that a row has a key, which those of a view may not have."""
+        if self.table.unique_keys is not None:
+            return sql.SQL("true")
+        given = (sql.SQL("{} is not null").format(column) for column in self.key_columns())
+        return sql.SQL(" and ").join(given)
 
     def column(self, reference: str | Sql, *steps: str | int) -> Expression:
         """Return what a reference means: a column, `alias.column`, or an expression.

@@ -67,12 +67,10 @@ class Source:
         """Replace the views and functions of the source, all at once for those that use them.
 
         Raises:
-            ConfigError: Nothing keeps a key unique.
+            ConfigError: Nothing keeps a key unique, or it can be NULL.
         """
         for road in (self.email, *self.parts):
-            unique = road.table.unique_keys
-            if unique is not None and not any(set(road.section.key) >= key for key in unique):
-                raise _not_unique(road)
+            _check_key(road)
         with connection.transaction():
             connection.execute(template("drop"))
             for statement in self.statements():
@@ -116,6 +114,7 @@ class Source:
             received=received,
             filter=self.email.condition(email.filter, "filter"),
             eligible=self.email.condition(email.eligible, "eligible"),
+            has_key=self.email.has_key(),
             table=self.email.sources,
         )
 
@@ -153,6 +152,21 @@ def install_source(connection: psycopg.Connection, mapping: Mapping) -> None:
         ConfigError: The mapping does not fit the database.
     """
     Source(connection, mapping).install(connection)
+
+
+def _check_key(road: Road) -> None:
+    table, unique = road.section.table, road.table.unique_keys
+    if unique is None:
+        return
+    if not any(set(road.section.key) >= key for key in unique):
+        raise _not_unique(road)
+    for name in road.section.key:
+        if name in road.table.nullable:
+            raise road.misfit(
+                ("key",),
+                f"{name} of {table} can be NULL: rows without a key could not be moved",
+                f"alter table {table} alter column {name} set not null;",
+            )
 
 
 def _not_unique(road: Road) -> ConfigError:
