@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from mailvault.errors import ConfigError
 from mailvault.source.mapping.live import install_live, is_live, remove_live
 from mailvault.source.mapping.load import load_mapping
 from mailvault.source.mapping.views import Source
@@ -316,6 +317,24 @@ def test_the_application_does_not_queue_behind_their_removal(live: Application) 
         ):
             remove_live(live.connection)
     assert is_live(live.connection)
+
+
+def test_a_table_that_is_called_in_two_ways_has_its_triggers_once(live: Application) -> None:
+    mapping = load_mapping()
+    body = mapping.part[0].model_copy(update={"table": "public.emails"})
+    source = Source(live.connection, mapping.model_copy(update={"part": (body, mapping.part[1])}))
+    source.install(live.connection)
+    assert install_live(live.connection, source) == ["public.emails", "public.files"]
+
+
+def test_a_mapping_with_dollars_in_it_is_refused(live: Application) -> None:
+    mapping = load_mapping()
+    live.connection.execute('alter table files add "a$$b" bigint')
+    part = mapping.part[1].model_copy(update={"email": ("a$$b",)})
+    source = Source(live.connection, mapping.model_copy(update={"part": (part,)}))
+    source.install(live.connection)
+    with pytest.raises(ConfigError, match=r"has \$\$ in it"), live.connection.transaction():
+        install_live(live.connection, source)
 
 
 def test_init_fits_the_triggers_to_another_mapping(live: Application) -> None:

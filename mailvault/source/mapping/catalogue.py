@@ -36,11 +36,12 @@ class Table:
 
 
 class Catalogue:
-    """Looks tables up once."""
+    """Looks tables up once, however they are called."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
         self._tables: dict[str, Table | None] = {}
+        self._by_oid: dict[int, Table] = {}
 
     def table(self, name: str) -> Table | None:
         """Return the table that `name`, or `schema.name`, means on the search path."""
@@ -78,14 +79,19 @@ class Catalogue:
         if found is None:
             return None
         schema, table, oid, is_table = found
+        if oid not in self._by_oid:
+            self._by_oid[oid] = self._describe(schema, table, oid, has_indexes=is_table)
+        return self._by_oid[oid]
+
+    def _describe(self, schema: str, name: str, oid: int, *, has_indexes: bool) -> Table:
         columns = self._connection.execute(query("source", "columns"), {"table": oid}).fetchall()
         keys = self._connection.execute(query("source", "unique_keys"), {"table": oid})
         unique = frozenset(frozenset(names) for (names,) in keys)
         return Table(
             schema,
-            table,
+            name,
             {column: kind for column, kind, _, _ in columns},
             {column: of_key for column, _, of_key, _ in columns if of_key is not None},
             frozenset(column for column, _, _, is_nullable in columns if is_nullable),
-            unique if is_table else None,
+            unique if has_indexes else None,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from psycopg import sql
 
 from mailvault.db import query
-from mailvault.source.mapping.marks import template
+from mailvault.source.mapping.marks import check_quoting, template
 
 if TYPE_CHECKING:
     import psycopg
@@ -36,6 +36,7 @@ def install_live(connection: psycopg.Connection, source: Source) -> list[str]:
     They see what the views depend on, which must be there by then.
 
     Raises:
+        ConfigError: A name of the mapping cannot be part of a function.
         psycopg.errors.LockNotAvailable: A table was in use for too long; nothing is changed.
     """
     remove_live(connection)
@@ -48,29 +49,15 @@ def install_live(connection: psycopg.Connection, source: Source) -> list[str]:
             {"schema": table.schema, "relation": table.name},
         ).fetchone()
         columns = row[0] if row else []
-        new_is_other = _other(table, columns, "old_rows")
         names = {
             "function": sql.Identifier("mailvault", f"live_{number}"),
             "table": table.identifier,
             "search_path": path,
         }
-        connection.execute(
-            sql.SQL(template("live_function")).format(
-                inserted=_changes(ways, sql.SQL("new_rows")),
-                changed=sql.SQL("exists (select from new_rows as n where {})").format(
-                    new_is_other
-                ),
-                updated=_changes(
-                    ways,
-                    sql.SQL(template("live_changed")).format(
-                        new_is_other=new_is_other,
-                        old_is_other=_other(table, columns, "new_rows"),
-                    ),
-                ),
-                deleted=_changes(ways, sql.SQL("old_rows")),
-                **names,
-            )
-        )
+        body = _body(table, ways, columns)
+        for statement in body.values():
+            check_quoting(statement, ways[0].road)
+        connection.execute(sql.SQL(template("live_function")).format(**body, **names))
         connection.execute(sql.SQL(template("live_triggers")).format(**names))
     return [f"{table.schema}.{table.name}" for table in tables]
 
@@ -89,6 +76,20 @@ def is_live(connection: psycopg.Connection) -> bool:
     """Whether there are triggers."""
     (row,) = connection.execute(query("source", "is_live"))
     return bool(row[0])
+
+
+def _body(table: Table, ways: list[Way], columns: list[str]) -> dict[str, sql.Composable]:
+    """Return what the function of one table does, with the columns of it that matter."""
+    new_is_other = _other(table, columns, "old_rows")
+    rows = sql.SQL(template("live_changed")).format(
+        new_is_other=new_is_other, old_is_other=_other(table, columns, "new_rows")
+    )
+    return {
+        "inserted": _changes(ways, sql.SQL("new_rows")),
+        "changed": sql.SQL("exists (select from new_rows as n where {})").format(new_is_other),
+        "updated": _changes(ways, rows),
+        "deleted": _changes(ways, sql.SQL("old_rows")),
+    }
 
 
 def _tables(source: Source) -> dict[Table, list[Way]]:

@@ -127,9 +127,18 @@ def _purge(road: PartRoad) -> sql.Composed:
 
 def _function(name: str, statements: Sequence[sql.Composable], road: Road) -> sql.Composed:
     body = sql.SQL("").join(statements)
+    check_quoting(body, road)
+    return sql.SQL(template(name)).format(body=body)
+
+
+def check_quoting(body: sql.Composable, road: Road) -> None:
+    """Make sure that the body of a function does not end before its end.
+
+    Raises:
+        ConfigError: It would.
+    """
     if "$$" in body.as_string():
         raise road.misfit((), "a name or a constant of the mapping has $$ in it")
-    return sql.SQL(template(name)).format(body=body)
 
 
 def _assignments(
