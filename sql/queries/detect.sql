@@ -42,7 +42,14 @@ select
     case
         when a.atttypid in ('varchar'::regtype, 'bpchar'::regtype) and a.atttypmod > 4
             then a.atttypmod - 4
-    end as max_length
+    end as max_length,
+    a.attnotnull
+    and (
+        t.typtype = 'e'
+        or coalesce(nullif(t.typbasetype, 0), t.oid) = any(
+            '{int2, int4, int8, numeric, oid, uuid, text, varchar, bpchar}'::regtype[]
+        )
+    ) as may_be_key
 from pg_attribute as a
 inner join pg_type as t on a.atttypid = t.oid
 where

@@ -303,3 +303,52 @@ def test_a_large_table_is_not_read_through(connection: psycopg.Connection) -> No
     assert pages_read() - before < 500
     assert 'email = "msg_id"' in text
     assert "100 of 100 sampled sender are addresses" in text  # the first 150 are not
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        """create table attachments (id bigint primary key, mail_id bigint references mail,
+               filename text, content_type text, path text);
+           create schema a; create table a.attachments (like attachments including all);
+           create schema b; create table b.attachments (like attachments including all);
+           alter table a.attachments add foreign key (mail_id) references mail;
+           alter table b.attachments add foreign key (mail_id) references mail;""",
+        """create table files (id bigint primary key, mail_id bigint references mail,
+               filename text, content_type text, path text);
+           create table attachment (like files including all);
+           alter table files add size bigint;
+           alter table attachment add foreign key (mail_id) references mail;""",
+        'alter table mail add "bodyHtml" text, add body_html text',
+    ],
+)
+def test_no_two_parts_are_of_the_same_kind(connection: psycopg.Connection, more: str) -> None:
+    connection.execute(
+        "create table mail (id bigint primary key, subject text, sender text, body text)"
+    )
+    connection.execute(more.encode())
+    proposal = propose(connection)
+    kinds = [part["kind"] for part in tomllib.loads(proposal.text)["part"]]
+    assert len(kinds) == len(set(kinds)) > 1
+    assert proposal.findings[-1] == "every table and column of it is there"
+
+
+@pytest.mark.parametrize("kind", ["date", "bigint unique"])
+def test_a_key_that_init_would_refuse_is_not_certain(
+    connection: psycopg.Connection, kind: str
+) -> None:
+    connection.execute(f"create table mail (id {kind}, subject text, sender text, body text)")
+    if kind == "date":
+        connection.execute("alter table mail add primary key (id)")
+    [line, *_] = [line for line in lines_of(propose(connection)) if line.startswith("key = ")]
+    assert line.startswith('key = "id" # a guess: ')
+
+
+def test_what_no_mapping_can_say_is_told(connection: psycopg.Connection) -> None:
+    columns = ", ".join(f"k{number}" for number in range(9))
+    connection.execute(
+        f"create table mail ({columns.replace(',', ' int,')} int, subject text, sender text, "
+        f"body text, primary key ({columns}))".encode()
+    )
+    *_, last = propose(connection).findings
+    assert last.startswith("it is not of the form of a mapping: email.key: ")

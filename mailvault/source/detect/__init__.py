@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from mailvault.db import query
 from mailvault.errors import ConfigError
 from mailvault.source.detect.emails import candidates, email_section, is_enough
@@ -109,4 +111,8 @@ def _check(connection: psycopg.Connection, text: str) -> str:
         )
     except ConfigError as error:
         return f"it does not fit as it is: {error}"
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"it is not of the form of a mapping: {place or 'part'}: {first['msg']}"
     return "every table and column of it is there"

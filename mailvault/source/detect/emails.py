@@ -109,6 +109,9 @@ def email_section(candidate: Candidate) -> Section:
 
 def key_reason(table: Table) -> Reason:
     """Return how sure it is that the key of a table is one."""
+    refused = [n for n in (table.unique_keys or [()])[0] if not table.columns[n].may_be_key]
+    if refused:
+        return Reason("a guess", f"init will refuse {refused[0]}: it may be NULL, or of that type")
     if table.has_primary_key:
         return Reason("certain", "the primary key")
     if table.unique_keys:

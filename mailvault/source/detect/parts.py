@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
@@ -47,8 +48,7 @@ def part_sections(
     own = places.bodies(email.table, sampler)
     kinds: set[str] = set()
     for column in own:
-        kind = "body" if len(own) == 1 else _kind(column.name)
-        kinds.add(kind)
+        kind = _numbered("body" if len(own) == 1 else _kind(column.name), kinds)
         lines = _head(kind, email.table, OWN)
         lines.append(Line("email", email.key, Reason("certain", "its own key")))
         lines += places.content_lines(email.table, column, sampler)
@@ -207,10 +207,15 @@ def _titled(lines: list[Line], kind: str, table: Table) -> Section:
 def _new_kind(table: Table, kinds: set[str]) -> str:
     is_file = words.is_files(table.name) or columns_in(table, *COMPANIONS)
     kind = "attachment" if is_file else "body"
-    if kind in kinds:
-        kind = _kind(table.name)
-    kinds.add(kind)
-    return kind
+    return _numbered(_kind(table.name) if kind in kinds else kind, kinds)
+
+
+def _numbered(kind: str, kinds: set[str]) -> str:
+    """Return a kind that there is not yet, and remember it."""
+    others = (f"{kind[:27]}_{number}" for number in count(2))
+    found = next(name for name in chain([kind], others) if name not in kinds)
+    kinds.add(found)
+    return found
 
 
 def _kind(name: str) -> str:

@@ -22,11 +22,17 @@ SAMPLED_PAGES = 20
 
 
 class Column(NamedTuple):
-    """A column; `max_length` is that of its type, in characters."""
+    """A column.
+
+    Attributes:
+        max_length: That of its type, in characters.
+        may_be_key: Whether it cannot be NULL, and a key may have its type.
+    """
 
     name: str
     type: str
     max_length: int | None
+    may_be_key: bool = True
 
     @property
     def is_text(self) -> bool:
@@ -113,7 +119,7 @@ def read_tables(connection: psycopg.Connection) -> list[Table]:
             row.rows_estimated,
             row.pages,
             {
-                each.name: Column(each.name, each.type, each.max_length)
+                each.name: Column(each.name, each.type, each.max_length, each.may_be_key)
                 for each in columns[row.oid]
             },
             tuple(tuple(key.columns) for key in keys[row.oid]),
