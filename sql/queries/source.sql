@@ -44,7 +44,8 @@ where p.kind = %(kind)s and p.part_key = %(part_key)s
 limit 1;
 
 -- name: shared
--- Of some parts that emails share, the objects of those that are stored already.
+-- Of some parts that emails share, the objects of those that are stored already. One that has
+-- changed since is read.
 select
     s.kind,
     s.part_key,
@@ -62,7 +63,13 @@ select
 from unnest(%(kinds)s::text[], %(part_keys)s::text[]) as wanted (kind, part_key)
 inner join mailvault.shared_part as s
     on wanted.kind = s.kind and wanted.part_key = s.part_key
-inner join mailvault.object as o on s.object_key = o.key;
+inner join mailvault.object as o on s.object_key = o.key
+where
+    not exists (
+        select
+        from mailvault.change as c
+        where c.kind = s.kind and c.part_key = s.part_key
+    );
 
 -- name: sample_emails
 select mailvault.source_text(e.key) as email, e.received_at, e.selected

@@ -54,6 +54,8 @@ declare
     v_keys text[];
     v_kinds text[];
     v_part_keys text[];
+    v_seen timestamptz[];
+    v_oldest timestamptz;
     v_done bigint[];
     v_dead bigint[];
     v_known text[];
@@ -71,11 +73,16 @@ begin
     gone as (
         delete from mailvault.change as c
         where c.id = any(array(select chosen.id from chosen))
-        returning c.email_key, c.kind, c.part_key
+        returning c.email_key, c.kind, c.part_key, c.seen_at
     )
 
-    select array_agg(gone.email_key), array_agg(gone.kind), array_agg(gone.part_key), count(*)
-    into v_keys, v_kinds, v_part_keys, v_absorbed
+    select
+        array_agg(gone.email_key),
+        array_agg(gone.kind),
+        array_agg(gone.part_key),
+        array_agg(coalesce(gone.seen_at, clock_timestamp())),
+        count(*)
+    into v_keys, v_kinds, v_part_keys, v_seen, v_absorbed
     from gone;
     if v_absorbed = 0 then
         return 0;
@@ -127,13 +134,26 @@ begin
         where k.key <> all(coalesce(v_old, '{}'))
     );
 
-    insert into mailvault.change (email_key, kind, part_key)
-    select distinct c.email_key, c.kind, c.part_key
-    from unnest(v_keys, v_kinds, v_part_keys) as c (email_key, kind, part_key)
-    where c.email_key = any(v_busy);
+    -- Whoever had a lease when a shared part was first seen here may have read it before it changed,
+    -- whether an email has it still or not, and will say where that is stored.
+    v_oldest := (select min(l.leased_at) from mailvault.lease as l);
+
+    insert into mailvault.change (email_key, kind, part_key, seen_at)
+    select w.email_key, w.kind, w.part_key, max(w.seen_at)
+    from (
+        select
+            case when c.email_key = any(v_busy) then c.email_key end as email_key,
+            case when c.seen_at >= v_oldest then c.kind end as kind,
+            case when c.seen_at >= v_oldest then c.part_key end as part_key,
+            case when c.kind is not null then c.seen_at end as seen_at
+        from unnest(v_keys, v_kinds, v_part_keys, v_seen) as c (email_key, kind, part_key, seen_at)
+    ) as w
+    where w.email_key is not null or w.kind is not null
+    group by w.email_key, w.kind, w.part_key;
     get diagnostics v_absorbed = row_count;
     v_absorbed := cardinality(v_keys) - v_absorbed;
 
+    -- In a statement after that about the leases: what their holders recorded is seen by now.
     delete from mailvault.shared_part as s
     using unnest(v_kinds, v_part_keys) as c (kind, part_key)
     where s.kind = c.kind and s.part_key = c.part_key;

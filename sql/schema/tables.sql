@@ -258,7 +258,8 @@ create table mailvault.change (
     id bigint generated always as identity primary key,
     email_key text collate "C",
     kind text,
-    part_key text collate "C"
+    part_key text collate "C",
+    seen_at timestamptz
 ) with (autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_scale_factor = 0);
 
 comment on table mailvault.change is
@@ -267,6 +268,8 @@ comment on column mailvault.change.id is 'In the order in which they were noted.
 comment on column mailvault.change.email_key is 'The email, new or changed.';
 comment on column mailvault.change.kind is 'Of a part that emails share: its kind.';
 comment on column mailvault.change.part_key is 'Of a part that emails share: the key of its row.';
+comment on column mailvault.change.seen_at is
+'Of a part that emails share: when a worker saw it first; it stays for the leases from before.';
 
 -- While a part is here, nobody may say where it is stored: whoever does has read it before.
 create index change_of_part on mailvault.change (kind, part_key) where kind is not null;

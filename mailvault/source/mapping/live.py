@@ -10,6 +10,8 @@ from mailvault.db import query
 from mailvault.source.mapping.marks import check_quoting, template
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     import psycopg
 
     from mailvault.source.mapping.catalogue import Table
@@ -22,12 +24,19 @@ IS_OTHER = "not exists (select from {rows} as o where {same})"
 
 
 class Way(NamedTuple):
-    """From the rows of one table to the emails that change with them."""
+    """From the rows of one table to the keys of what changes with them.
+
+    Attributes:
+        road: The tables on the way.
+        alias: The one whose rows changed.
+        key: What to select: an email's key, a kind, and the key of a part that emails share.
+        joined: The aliases that lead there; all of them where it is None.
+    """
 
     road: Road
     alias: str
-    email_key: sql.Composable
-    part: PartRoad | None = None
+    key: sql.Composable
+    joined: Container[str] | None = None
 
 
 def install_live(connection: psycopg.Connection, source: Source) -> list[str]:
@@ -84,8 +93,10 @@ def _body(table: Table, ways: list[Way], columns: list[str]) -> dict[str, sql.Co
     rows = sql.SQL(template("live_changed")).format(
         new_is_other=new_is_other, old_is_other=_other(table, columns, "new_rows")
     )
+    # Nothing is known of a shared part whose own row is new.
+    known = [way for way in ways if way.joined is None or way.alias != way.road.alias]
     return {
-        "inserted": _changes(ways, sql.SQL("new_rows")),
+        "inserted": _changes(known, sql.SQL("new_rows")),
         "changed": sql.SQL("exists (select from new_rows as n where {})").format(new_is_other),
         "updated": _changes(ways, rows),
         "deleted": _changes(ways, sql.SQL("old_rows")),
@@ -93,34 +104,41 @@ def _body(table: Table, ways: list[Way], columns: list[str]) -> dict[str, sql.Co
 
 
 def _tables(source: Source) -> dict[Table, list[Way]]:
-    """Return the tables that mail is read from, with the ways that lead from them to emails."""
+    """Return the tables that mail is read from, with the ways that lead on from them."""
     email = source.email
-    found = {email.table: [Way(email, email.alias, source.key.row(email.key_columns()))]}
+    found = {email.table: [Way(email, email.alias, _email(source.key.row(email.key_columns())))]}
     for part in source.parts:
         for alias, table in part.tables.items():
             itself = source.key.row([sql.Identifier(alias, name) for name in email.section.key])
             # What changes with the email's own row is known from there.
             if table is not email.table or part.email_key != itself:
-                found.setdefault(table, []).append(Way(part, alias, part.email_key, part))
+                found.setdefault(table, []).append(Way(part, alias, _email(part.email_key)))
+        if part.part.shared:
+            # Whether an email has it now or not: one may have it later.
+            key, needed = _part(part), part.tables_of_bytes()
+            for alias in needed & part.tables.keys():
+                found.setdefault(part.tables[alias], []).append(Way(part, alias, key, needed))
     return found
 
 
 def _changes(ways: list[Way], rows: sql.Composable) -> sql.Composable:
-    """Return the emails of some rows; with the part, where other emails may have it too."""
+    """Return the emails of some rows, and the parts that emails share."""
     selects = [
-        sql.SQL("select distinct ({})::text, {}, {}::text from {}").format(
-            way.email_key, *_shared(way), way.road.sources_with({way.alias: rows})
+        sql.SQL("select distinct {} from {}").format(
+            way.key, way.road.sources_with({way.alias: rows}, way.joined)
         )
         for way in ways
     ]
     return sql.SQL("\n        union all\n        ").join(selects)
 
 
-def _shared(way: Way) -> tuple[sql.Composable, sql.Composable]:
-    part = way.part
-    if part is None or not part.part.shared or way.alias != part.alias:
-        return sql.SQL("null"), sql.SQL("null")
-    return sql.Literal(part.part.kind), part.key.row(part.key_columns())
+def _email(key: sql.Composable) -> sql.Composable:
+    return sql.SQL("({})::text, null, null").format(key)
+
+
+def _part(part: PartRoad) -> sql.Composable:
+    key = part.key.row(part.key_columns())
+    return sql.SQL("null, {}, ({})::text").format(sql.Literal(part.part.kind), key)
 
 
 def _other(table: Table, columns: list[str], others: str) -> sql.Composable:

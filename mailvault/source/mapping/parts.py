@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
+import psycopg
 from psycopg import sql
 
 from mailvault.models import TransferEncoding
@@ -35,9 +36,11 @@ class PartRoad(Road):
         part: Its section.
         key: The columns that tell its rows apart.
         email_key: What leads to the email, as its key, once its columns were asked for.
+        of_bytes: What the object depends on, once the columns were asked for.
     """
 
     email_key: sql.Composable
+    of_bytes: sql.Composable
 
     def __init__(self, catalogue: Catalogue, mapping: Mapping, number: int, encoding: str) -> None:
         """With the encoding of the bytes that text stands for.
@@ -65,6 +68,12 @@ class PartRoad(Road):
         path = self.text(part.path, "path").sql if part.path else NOTHING
         content = self._content()
         key = self.key.row(self.key_columns())
+        encoding, object_key = self._transfer_encoding(), self._object_key()
+        self.of_bytes = sql.SQL("row({})").format(
+            sql.SQL(", ").join(
+                [key, content["content"], content["large_object"], path, encoding, object_key]
+            )
+        )
         return {
             "email": self.email_key,
             "email_columns": sql.SQL("").join(
@@ -74,15 +83,30 @@ class PartRoad(Road):
             "key": key,
             **content,
             "path": path,
-            "encoding": self._transfer_encoding(),
+            "encoding": encoding,
             "filename": self._optional(part.filename, "filename", "coalesce({}::text, '')"),
             "content_type": self._optional(part.content_type, "content_type", "{}::text"),
-            "object_key": self._object_key(),
+            "object_key": object_key,
             "shared": sql.Literal(part.shared),
             "tables": self.sources,
             "has_key": self.has_key(),
             "filter": self._filter(key),
         }
+
+    def tables_of_bytes(self) -> set[str]:
+        """Return the aliases of the tables that the object depends on, in PostgreSQL's view.
+
+        The others lead to emails, and say how the part is called there.
+        """
+        needed = {join.alias for join in self._joins}
+        for join in reversed(self._joins):
+            fewer = needed - {join.alias}
+            try:
+                self._catalogue.type_of(self.of_bytes, self.sources_with({}, fewer))
+            except psycopg.ProgrammingError:
+                continue
+            needed = fewer
+        return {self.alias, *needed}
 
     @property
     def has_large_objects(self) -> bool:

@@ -13,7 +13,7 @@ from mailvault.source.mapping import template
 from mailvault.source.mapping.form import EmailMapping, PartMapping, Sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from mailvault.errors import ConfigError
     from mailvault.source.mapping.catalogue import Catalogue, Table
@@ -81,8 +81,13 @@ class Road:
         """The FROM clause."""
         return self.sources_with({})
 
-    def sources_with(self, rows: dict[str, sql.Composable]) -> sql.Composable:
-        """Return the FROM clause with other rows in place of the tables of some aliases."""
+    def sources_with(
+        self, rows: dict[str, sql.Composable], joined: Container[str] | None = None
+    ) -> sql.Composable:
+        """Return the FROM clause with other rows in place of the tables of some aliases.
+
+        With `joined`, no other aliases are joined.
+        """
 
         def source(alias: str, table: Table) -> sql.Composable:
             return sql.SQL("{} as {}").format(
@@ -91,6 +96,8 @@ class Road:
 
         clause = source(self.alias, self.table)
         for join in self._joins:
+            if joined is not None and join.alias not in joined:
+                continue
             how = "left" if join.optional and join.alias not in rows else "inner"
             clause = sql.SQL("{}\n{} join {} on {}").format(
                 clause, sql.SQL(how), source(join.alias, join.table), join.on

@@ -1,0 +1,126 @@
+-- A shared part that changed is forgotten, whoever may have read it before.
+
+alter table mailvault.change add column seen_at timestamptz;
+comment on column mailvault.change.seen_at is
+'Of a part that emails share: when a worker saw it first; it stays for the leases from before.';
+
+create or replace function mailvault.absorb(p_limit integer default 1000)
+returns bigint
+language plpgsql
+as $$
+declare
+    v_keys text[];
+    v_kinds text[];
+    v_part_keys text[];
+    v_seen timestamptz[];
+    v_oldest timestamptz;
+    v_done bigint[];
+    v_dead bigint[];
+    v_known text[];
+    v_selected text[];
+    v_old text[];
+    v_new text[];
+    v_busy text[];
+    v_absorbed bigint;
+begin
+    -- Several workers do this at once, each with rows of its own.
+    with chosen as materialized (
+        select c.id from mailvault.change as c order by c.id limit p_limit for update skip locked
+    ),
+
+    gone as (
+        delete from mailvault.change as c
+        where c.id = any(array(select chosen.id from chosen))
+        returning c.email_key, c.kind, c.part_key, c.seen_at
+    )
+
+    select
+        array_agg(gone.email_key),
+        array_agg(gone.kind),
+        array_agg(gone.part_key),
+        array_agg(coalesce(gone.seen_at, clock_timestamp())),
+        count(*)
+    into v_keys, v_kinds, v_part_keys, v_seen, v_absorbed
+    from gone;
+    if v_absorbed = 0 then
+        return 0;
+    end if;
+
+    -- In the order of their keys: two who absorb changes of the same emails cannot deadlock. The
+    -- second finds what the first made of them, in a statement of its own.
+    perform from mailvault.job as j
+    where j.email_key = any(v_keys)
+    order by j.id
+    for no key update;
+
+    -- What the source has of them; the rest was deleted since.
+    select array_agg(k.key), array_agg(k.key) filter (where k.selected)
+    into v_known, v_selected
+    from mailvault.known_keys(v_keys) as k;
+
+    -- Who holds a lease may have read what was there before: such emails wait until it ends. Those
+    -- in the outbox will be read as they are now. All from one snapshot, in which a job is in one
+    -- place.
+    select
+        array_agg(s.id) filter (where s.place = 'done'),
+        array_agg(s.id) filter (where s.place = 'dead'),
+        array_agg(s.email_key) filter (where s.place = 'leased'),
+        array_agg(s.email_key)
+    into v_done, v_dead, v_busy, v_old
+    from (
+        select
+            j.id,
+            j.email_key,
+            case
+                when exists (select from mailvault.lease as l where l.job_id = j.id) then 'leased'
+                when exists (select from mailvault.dead_letter as d where d.job_id = j.id)
+                    then 'dead'
+                when exists (
+                    select from mailvault.outbox as o
+                    where o.priority = j.priority and o.job_id = j.id
+                ) then 'ready'
+                when exists (select from mailvault.delayed as w where w.job_id = j.id)
+                    then 'ready'
+                else 'done'
+            end as place
+        from mailvault.job as j
+        where j.email_key = any(v_known)
+    ) as s;
+    v_new := array(
+        select k.key
+        from unnest(v_selected) as k (key)
+        where k.key <> all(coalesce(v_old, '{}'))
+    );
+
+    -- Whoever had a lease when a shared part was first seen here may have read it before it changed,
+    -- whether an email has it still or not, and will say where that is stored.
+    v_oldest := (select min(l.leased_at) from mailvault.lease as l);
+
+    insert into mailvault.change (email_key, kind, part_key, seen_at)
+    select w.email_key, w.kind, w.part_key, max(w.seen_at)
+    from (
+        select
+            case when c.email_key = any(v_busy) then c.email_key end as email_key,
+            case when c.seen_at >= v_oldest then c.kind end as kind,
+            case when c.seen_at >= v_oldest then c.part_key end as part_key,
+            case when c.kind is not null then c.seen_at end as seen_at
+        from unnest(v_keys, v_kinds, v_part_keys, v_seen) as c (email_key, kind, part_key, seen_at)
+    ) as w
+    where w.email_key is not null or w.kind is not null
+    group by w.email_key, w.kind, w.part_key;
+    get diagnostics v_absorbed = row_count;
+    v_absorbed := cardinality(v_keys) - v_absorbed;
+
+    -- In a statement after that about the leases: what their holders recorded is seen by now.
+    delete from mailvault.shared_part as s
+    using unnest(v_kinds, v_part_keys) as c (kind, part_key)
+    where s.kind = c.kind and s.part_key = c.part_key;
+
+    perform mailvault.redispatch(v_done);
+    perform mailvault.retry(v_dead, true, p_by => null) where cardinality(v_dead) > 0;
+    perform mailvault.count_up(0, p_dispatched => mailvault.dispatch(0, 1, v_new))
+    where cardinality(v_new) > 0;
+    perform mailvault.wake();
+    return v_absorbed;
+end
+$$;
