@@ -343,7 +343,12 @@ inner join pg_namespace as n on c.relnamespace = n.oid
 where n.nspname = 'mailvault' and c.relname = 'missed_change';
 
 -- name: missed_changes
-select m.table_name, m.message, min(m.missed_at) as since
+-- Those of single emails together: there may be many, each with a message of its own.
+select
+    m.table_name,
+    min(m.message) as message,
+    min(m.missed_at) as since,
+    count(m.email_key) as emails
 from mailvault.missed_change as m
-group by m.table_name, m.message
+group by m.table_name, case when m.email_key is null then m.message end
 order by since;

@@ -46,7 +46,7 @@ $$;
 comment on function mailvault.redispatch is
 'Sends emails that were stored to the outbox again, since they changed.';
 
-create function mailvault.absorb(p_limit integer default 1000)
+create function mailvault.take_up(p_changes bigint[])
 returns bigint
 language plpgsql
 as $$
@@ -65,14 +65,9 @@ declare
     v_busy text[];
     v_absorbed bigint;
 begin
-    -- Several workers do this at once, each with rows of its own.
-    with chosen as materialized (
-        select c.id from mailvault.change as c order by c.id limit p_limit for update skip locked
-    ),
-
-    gone as (
+    with gone as (
         delete from mailvault.change as c
-        where c.id = any(array(select chosen.id from chosen))
+        where c.id = any(p_changes)
         returning c.email_key, c.kind, c.part_key, c.seen_at
     )
 
@@ -84,9 +79,6 @@ begin
         count(*)
     into v_keys, v_kinds, v_part_keys, v_seen, v_absorbed
     from gone;
-    if v_absorbed = 0 then
-        return 0;
-    end if;
 
     -- In the order of their keys: two who absorb changes of the same emails cannot deadlock. The
     -- second finds what the first made of them, in a statement of its own.
@@ -167,6 +159,77 @@ begin
 end
 $$;
 
+comment on function mailvault.take_up is
+'Takes up some changes that the caller has locked; returns how many that were, without those that '
+'must wait for a lease to end.';
+
+create function mailvault.is_of_rows(p_sqlstate text)
+returns boolean
+language sql immutable
+as $$ select p_sqlstate !~ '^(0A|08|25|28|3F|40|42|53|55|57|58)' $$;
+
+comment on function mailvault.is_of_rows is
+'Whether an error is of the data, so that other rows may pass; as mailvault.faults has it.';
+
+create function mailvault.absorb_all(p_changes bigint[])
+returns bigint
+language plpgsql
+as $$
+declare
+    v_middle integer := cardinality(p_changes) / 2;
+    v_message text;
+begin
+    begin
+        return mailvault.take_up(p_changes);
+    exception
+        when others then
+            if not mailvault.is_of_rows(sqlstate) then
+                raise;
+            end if;
+            v_message := sqlerrm;
+    end;
+    if v_middle > 0 then
+        return mailvault.absorb_all(p_changes[:v_middle])
+            + mailvault.absorb_all(p_changes[v_middle + 1:]);
+    end if;
+
+    -- It would come first again and again; the doctor shows it, and how to put it back.
+    with gone as (
+        delete from mailvault.change as c
+        where c.id = any(p_changes)
+        returning c.email_key
+    )
+
+    insert into mailvault.missed_change (table_name, message, email_key)
+    select 'mailvault.change', v_message, gone.email_key
+    from gone
+    where not exists (
+        select from mailvault.missed_change as m where m.email_key = gone.email_key
+    );
+    return 1;
+end
+$$;
+
+comment on function mailvault.absorb_all is
+'Takes up some changes, and sets those aside that cannot be; returns how many that were.';
+
+create function mailvault.absorb(p_limit integer default 1000)
+returns bigint
+language plpgsql
+as $$
+declare
+    -- Several workers do this at once, each with rows of its own.
+    v_changes bigint[] := array(
+        select c.id from mailvault.change as c order by c.id limit p_limit for update skip locked
+    );
+begin
+    if v_changes = '{}' then
+        return 0;
+    end if;
+    return mailvault.absorb_all(v_changes);
+end
+$$;
+
 comment on function mailvault.absorb is
 'Takes up what the application changed: dispatches new emails, and changed ones again; returns how '
 'many changes that were, without those that must wait for a lease to end.';
@@ -190,10 +253,26 @@ begin
     if not found or (v_policy.position is null and v_policy.looked_at > now() - p_every) then
         return 0;
     end if;
-    v_keys := array(
-        select n.key
-        from mailvault.next_keys(null, null, null, v_policy.position, p_limit) as n
-    );
+    begin
+        v_keys := array(
+            select n.key
+            from mailvault.next_keys(null, null, null, v_policy.position, p_limit) as n
+        );
+    exception
+        when others then
+            if not mailvault.is_of_rows(sqlstate) then
+                raise;
+            end if;
+            -- Workers have other mail to move; they try again, and the doctor shows it meanwhile.
+            raise warning 'no mail was looked for that is eligible: %', sqlerrm;
+            insert into mailvault.missed_change (table_name, message)
+            select 'eligible', sqlerrm
+            where not exists (
+                select from mailvault.missed_change as m
+                where m.table_name = 'eligible' and m.message = sqlerrm
+            );
+            return 0;
+    end;
     v_found := cardinality(v_keys);
     perform mailvault.count_up(
         0, p_dispatched => mailvault.dispatch(

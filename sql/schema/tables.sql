@@ -277,14 +277,17 @@ create index change_of_part on mailvault.change (kind, part_key) where kind is n
 create table mailvault.missed_change (
     table_name text not null,
     message text not null,
-    missed_at timestamptz not null default now()
+    missed_at timestamptz not null default now(),
+    email_key text collate "C"
 );
 
 comment on table mailvault.missed_change is
-'Changes that could not be noted, the first of each sort.';
+'Changes that could not be noted, the first of each sort; and those that could not be taken up.';
 comment on column mailvault.missed_change.table_name is 'The application''s table.';
 comment on column mailvault.missed_change.message is 'Why not.';
 comment on column mailvault.missed_change.missed_at is 'When that began.';
+comment on column mailvault.missed_change.email_key is
+'Of a change that was noted, and could not be taken up: the email.';
 
 -- Insert-only, and without an index: an update per ack would wait for other workers' and, while an
 -- old snapshot keeps every version, walk them all. Workers fold the rows into few.

@@ -349,3 +349,25 @@ def test_init_fits_the_triggers_to_another_mapping(live: Application) -> None:
     assert noted(live) == ["1"]
     assert live.one("select count(*) from pg_trigger where tgname like 'mailvault%%'") == 3
     absorb(live)
+
+
+def test_a_change_that_cannot_be_taken_up_is_set_aside(live: Application) -> None:
+    run = live.connection.execute
+    mapping = load_mapping()
+    email = mapping.email.model_copy(update={"filter": "subject::int < 5"})
+    Source(live.connection, mapping.model_copy(update={"email": email})).install(live.connection)
+    run("insert into emails (subject) select case n when 3 then 'n/a' else '1' end "
+        "from generate_series(1, 9) as n")  # fmt: skip
+    run("insert into mailvault.change (email_key) values ('of another mapping')")
+    assert absorb(live) == 10
+    assert noted(live) == []
+    assert live.one("select count(*) from mailvault.outbox") == 8
+    found = only(live.connection, "changes")
+    assert found.what.startswith("changes of 2 emails could not be taken up")
+    assert found.remedy is not None
+    run("delete from mailvault.missed_change where email_key <> '3'")
+    run("update emails set subject = '2' where id = 3")
+    run(found.remedy.partition("then: ")[2])
+    assert only(live.connection, "changes").severity == "ok"
+    absorb(live)
+    assert live.one("select count(*) from mailvault.outbox") == 9

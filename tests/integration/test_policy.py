@@ -9,6 +9,7 @@ import psycopg
 
 from mailvault.source.mapping.load import load_mapping
 from mailvault.source.mapping.views import Source
+from tests.patient import only
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -64,3 +65,15 @@ def test_a_worker_moves_what_is_eligible_without_being_asked(
         worker.terminate()
         worker.communicate()
     assert application.one(DISPATCHED) == ["1", "3"]
+
+
+def test_mail_that_cannot_be_judged_ends_no_worker(application: Application) -> None:
+    run = application.connection.execute
+    run("insert into emails (subject) values ('n/a')")
+    set_policy(application, "subject::int < 5")
+    assert [application.one(ENLIST) for _ in range(2)] == [0, 0]
+    found = only(application.connection, "changes")
+    assert found.what.startswith("mail that is eligible could not be looked for")
+    run("update emails set subject = '1'")
+    assert application.one(ENLIST) == 1
+    assert application.one(DISPATCHED) == ["1"]

@@ -18,6 +18,15 @@ SMALL_TABLE = 10_000
 """Rows; so few are read as a whole for each group of emails without much ado."""
 
 
+LOOK_AGAIN = (
+    "mailvault enqueue --all; and: delete from mailvault.missed_change where email_key is null;"
+)
+TAKE_UP_AGAIN = (
+    "with again as (delete from mailvault.missed_change where email_key is not null returning "
+    "email_key) insert into mailvault.change (email_key) select email_key from again;"
+)
+
+
 def mapping(look: Examination) -> list[Finding]:
     """Find a mapping that names what is not there."""
     source = look.source
@@ -117,19 +126,26 @@ def row_security(look: Examination) -> list[Finding]:
 
 
 def changes(look: Examination) -> list[Finding]:
-    """Find changes that the triggers of `init --live` could not note."""
+    """Find changes that the triggers of `init --live` could not note, or workers not take up."""
     if not any(row["may_see"] for row in look.rows("may_see_changes")):
         return []  # other checks say why
     found = [
         Finding(
             "changes", "problem",
-            f"changes of {row['table_name']} were not noted, since {row['since']:%Y-%m-%d %H:%M}: "
-            f"{row['message']}",
-            "mend that, then: mailvault enqueue --all; and: delete from mailvault.missed_change;",
+            f"{_missed(row)}, since {row['since']:%Y-%m-%d %H:%M}: {row['message']}",
+            f"mend that, then: {TAKE_UP_AGAIN if row['emails'] else LOOK_AGAIN}",
         )
         for row in look.rows("missed_changes")
     ]  # fmt: skip
     return found or [Finding("changes", "ok", "no change of the application's was missed")]
+
+
+def _missed(row: Row) -> str:
+    if row["emails"]:
+        return f"changes of {row['emails']} emails could not be taken up"
+    if row["table_name"] == "eligible":
+        return "mail that is eligible could not be looked for"
+    return f"changes of {row['table_name']} were not noted"
 
 
 def _name(row: Row) -> str:
