@@ -1,5 +1,5 @@
 -- A shared part that changed is forgotten, whoever may have read it before; a change that cannot be
--- taken up is set aside.
+-- taken up is set aside; in a deadlock the application is not the victim.
 
 alter table mailvault.change add column seen_at timestamptz;
 comment on column mailvault.change.seen_at is
@@ -10,6 +10,20 @@ comment on table mailvault.missed_change is
 'Changes that could not be noted, the first of each sort; and those that could not be taken up.';
 comment on column mailvault.missed_change.email_key is
 'Of a change that was noted, and could not be taken up: the email.';
+
+do $$
+declare
+    v_function regprocedure;
+begin
+    for v_function in
+        select p.oid
+        from pg_proc as p
+        where p.pronamespace = 'mailvault'::regnamespace and p.proname in ('ack', 'nack')
+    loop
+        execute format('alter function %s set lock_timeout = %L', v_function, '500ms');
+    end loop;
+end
+$$;
 
 create function mailvault.take_up(p_changes bigint[])
 returns bigint

@@ -132,8 +132,9 @@ returns bigint[]
 language plpgsql
 -- Plans are kept, and a table that was empty when one was made may be large by now.
 set enable_seqscan = off
--- A row that the application has locked must not keep the other emails waiting.
-set lock_timeout = '2s'
+-- A row that the application has locked must not keep the other emails waiting. And in a deadlock
+-- it is we who give way: PostgreSQL looks for one after a second, and may end either side.
+set lock_timeout = '500ms'
 as $$
 declare
     v_places bigint[];
@@ -253,7 +254,7 @@ create function mailvault.nack(
 returns bigint[]
 language plpgsql
 set enable_seqscan = off
-set lock_timeout = '2s'
+set lock_timeout = '500ms'
 as $$
 declare
     v_jobs bigint[];
