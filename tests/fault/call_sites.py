@@ -76,8 +76,8 @@ class Runs:
             except (psycopg.OperationalError, UnreachableError):
                 return None
             finally:
-                stop.request()
-                stop.request()
+                stop.heed()
+                stop.heed()
 
     def drain_at_last(self, uploader: UploaderChoice) -> WorkResult:
         """Work until nothing is left, with nothing in the way."""
