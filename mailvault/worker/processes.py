@@ -59,7 +59,7 @@ def run_processes(  # noqa: PLR0913  # a command's options
     """
     here = Parent(os.getpid(), time.monotonic())
     seats = [
-        Seat(f"worker-{number}", (settings, options, setup, here))
+        Seat(f"worker-{number}", _child, (settings, options, setup, here))
         for number in range(1, count + 1)
     ]
     return Supervisor(seats, stop, restart=restart).run()
@@ -73,6 +73,7 @@ class Supervisor:
         self._stop = stop
         self._restart = restart
         self._told = 0
+        self._told_at = float("-inf")
 
     def run(self) -> int:
         """Return the worst of the exit codes, of each seat's last process."""
@@ -87,16 +88,22 @@ class Supervisor:
         return max(seat.exit_code for seat in self._seats)
 
     def _tell(self, living: list[Seat]) -> None:
+        """Pass a request on, one at a time: of two signals at once a process sees only one."""
         urgency = 2 if self._stop.at_once else 1 if self._stop.requested.is_set() else 0
-        for _ in range(urgency - self._told):
-            for seat in living:
-                if seat.process.is_alive():
-                    seat.process.terminate()
-        self._told = max(urgency, self._told)
+        now = time.monotonic()
+        if self._told == urgency or now < self._told_at + WATCH:
+            return
+        for seat in living:
+            if seat.process.is_alive():
+                seat.process.terminate()
+        self._told += 1
+        self._told_at = now
 
 
 class Seat:
     """A place for one process, and for one after the other where they are started anew.
+
+    Each calls `target` with a pipe for its last words and with the arguments.
 
     Attributes:
         process: The one that has it.
@@ -105,8 +112,11 @@ class Seat:
 
     process: SpawnProcess
 
-    def __init__(self, name: str, arguments: tuple[object, ...]) -> None:
+    def __init__(
+        self, name: str, target: Callable[..., None], arguments: tuple[object, ...]
+    ) -> None:
         self._name = name
+        self._target = target
         self._arguments = arguments
         self._backoff = Backoff()
         self._start_at: float | None = None
@@ -117,7 +127,7 @@ class Seat:
         context = multiprocessing.get_context("spawn")
         self._last_words, mouth = context.Pipe(duplex=False)
         self.process = context.Process(
-            target=_child, args=(mouth, *self._arguments), name=self._name
+            target=self._target, args=(mouth, *self._arguments), name=self._name
         )
         self.process.start()
         mouth.close()  # else its end would not show here
