@@ -8,7 +8,7 @@ import multiprocessing.connection
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -17,7 +17,7 @@ from mailvault.db import explain
 from mailvault.errors import ConfigError, MailvaultError
 from mailvault.worker.backoff import Backoff
 from mailvault.worker.process import Parent, run_worker
-from mailvault.worker.stop import Stop
+from mailvault.worker.stop import GRACE, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,15 +77,31 @@ class Supervisor:
 
     def run(self) -> int:
         """Return the worst of the exit codes, of each seat's last process."""
+        try:
+            self._supervise()
+        except BaseException:
+            self._abandon()
+            raise
+        return max(seat.exit_code for seat in self._seats)
+
+    def _supervise(self) -> None:
         for seat in self._seats:
             seat.start()
         while living := [seat for seat in self._seats if not seat.is_over]:
-            sentinels = [seat.process.sentinel for seat in living if seat.process.is_alive()]
+            sentinels = [seat.process.sentinel for seat in living if seat.process and seat.lives]
             multiprocessing.connection.wait(sentinels, WATCH)
             self._tell(living)
             for seat in living:
-                seat.look(restart=self._restart and not self._stop.requested.is_set())
-        return max(seat.exit_code for seat in self._seats)
+                seat.look(restart=self._restart, ending=self._stop.requested.is_set())
+
+    def _abandon(self) -> None:
+        """Have all end, and wait for it: they would work on with nobody to tell them to stop."""
+        processes = [seat.process for seat in self._seats if seat.process]
+        for patience in (GRACE, None):
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.join(patience)
 
     def _tell(self, living: list[Seat]) -> None:
         """Pass a request on, one at a time: of two signals at once a process sees only one."""
@@ -94,7 +110,7 @@ class Supervisor:
         if self._told == urgency or now < self._told_at + WATCH:
             return
         for seat in living:
-            if seat.process.is_alive():
+            if seat.process:
                 seat.process.terminate()
         self._told += 1
         self._told_at = now
@@ -106,11 +122,9 @@ class Seat:
     Each calls `target` with a pipe for its last words and with the arguments.
 
     Attributes:
-        process: The one that has it.
+        process: The one that has it, or had it last; None before there was one.
         is_over: Whether it stays empty.
     """
-
-    process: SpawnProcess
 
     def __init__(
         self, name: str, target: Callable[..., None], arguments: tuple[object, ...]
@@ -120,53 +134,73 @@ class Seat:
         self._arguments = arguments
         self._backoff = Backoff()
         self._start_at: float | None = None
+        self.process: SpawnProcess | None = None
         self.is_over = False
 
-    def start(self) -> None:
-        """Start a process."""
-        context = multiprocessing.get_context("spawn")
-        self._last_words, mouth = context.Pipe(duplex=False)
-        self.process = context.Process(
-            target=self._target, args=(mouth, *self._arguments), name=self._name
-        )
-        self.process.start()
-        mouth.close()  # else its end would not show here
-        self._started_at = time.monotonic()
-        self._start_at = None
+    @property
+    def lives(self) -> bool:
+        """Whether there is a process that has not ended."""
+        return self.process is not None and self.process.is_alive()
 
-    def look(self, *, restart: bool) -> None:
-        """See whether the process has ended, and start the next one when it is time."""
-        if self.process.is_alive():
+    def start(self) -> None:
+        """Start a process, or plan the next try where the machine cannot."""
+        context = multiprocessing.get_context("spawn")
+        self._started_at = time.monotonic()
+        try:
+            ears, mouth = context.Pipe(duplex=False)
+            with ExitStack() as opened, mouth:  # which is closed here, else its end would not show
+                opened.enter_context(ears)
+                process = context.Process(
+                    target=self._target, args=(mouth, *self._arguments), name=self._name
+                )
+                process.start()
+                opened.pop_all()
+        except OSError as error:
+            says = f"cannot be started: {error.strerror or error}; the next try is in"
+            self._wait(says, self._backoff.after(0))
             return
-        said = self._listen() if self._start_at is None else ""
+        self.process, self._ears, self._start_at = process, ears, None
+
+    def look(self, *, restart: bool, ending: bool) -> None:
+        """See whether the process has ended, and start the next one when it is time."""
+        if self._start_at is not None:
+            if ending:
+                self.is_over = True
+            elif time.monotonic() >= self._start_at:
+                self.start()
+        elif not self.lives:
+            self._judge(self._listen(), restart=restart and not ending)
+
+    def _judge(self, said: str, *, restart: bool) -> None:
+        assert self.process is not None
         if not restart or said == FOR_GOOD:
             self.is_over = True
-        elif self._start_at is None:
-            self._plan(said)
-        elif time.monotonic() >= self._start_at:
-            self.start()
+        elif said == SPENT:
+            self._start_at = time.monotonic()
+        else:
+            says = (
+                f"(pid {self.process.pid}) ended with code {self.process.exitcode}; "
+                "the next one starts in"
+            )
+            self._wait(says, self._backoff.after(time.monotonic() - self._started_at))
 
-    def _plan(self, said: str) -> None:
-        now = time.monotonic()
-        delay = 0.0 if said == SPENT else self._backoff.after(now - self._started_at)
-        self._start_at = now + delay
-        if said != SPENT:
-            log.error(
-                "%s (pid %d) ended with code %d; the next one starts in %.0f s",
-                self._name, self.process.pid, self.process.exitcode, delay,
-            )  # fmt: skip
+    def _wait(self, says: str, seconds: float) -> None:
+        log.error("%s %s %.0f s", self._name, says, seconds)
+        self._start_at = time.monotonic() + seconds
 
     def _listen(self) -> str:
         try:
-            return str(self._last_words.recv()) if self._last_words.poll() else ""
+            return str(self._ears.recv()) if self._ears.poll() else ""
         except EOFError:
             return ""
         finally:
-            self._last_words.close()
+            self._ears.close()
 
     @property
     def exit_code(self) -> int:
         """The last process's; 1 if it was killed: what it had in hand is taken back by others."""
+        if self.process is None:  # told to end before there could be one
+            return 0
         code = self.process.exitcode
         if code == -signal.SIGTERM:  # which kills only one that has not begun
             return 0
