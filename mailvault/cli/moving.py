@@ -106,5 +106,5 @@ def move(  # noqa: PLR0913  # what a command was asked for
     start_log(console)
     with live_progress(settings, console):
         if processes == 1 and not restart:
-            return 1 if run_worker(settings, options, stop).dead else 0
+            return run_worker(settings, options, stop).exit_code
         return run_processes(settings, options, stop, processes, start_log, restart=restart)

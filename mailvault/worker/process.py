@@ -34,6 +34,8 @@ from mailvault.worker.patience import Patience
 from mailvault.worker.settle import Settler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mailvault.config import Settings
     from mailvault.worker.options import WorkOptions
     from mailvault.worker.stop import Stop
@@ -49,13 +51,20 @@ log = logging.getLogger(__name__)
 class WorkResult:
     """What a worker did: emails stored, made dead letters, and leases that were lost.
 
-    `spent` says that it ended since it had done, or grown, as much as it may.
+    `spent` says that it ended since it had done, or grown, as much as it may; `told` that an order
+    or a signal ended it, without which it would have waited for more.
     """
 
     processed: int
     dead: int
     lost: int
     spent: bool
+    told: bool
+
+    @property
+    def exit_code(self) -> int:
+        """1 for work that is done with failures; one that was told to end did what it was told."""
+        return 1 if self.dead and not self.told else 0
 
 
 class Parent(NamedTuple):
@@ -66,11 +75,17 @@ class Parent(NamedTuple):
 
 
 def run_worker(
-    settings: Settings, options: WorkOptions, stop: Stop, *, parent: Parent | None = None
+    settings: Settings,
+    options: WorkOptions,
+    stop: Stop,
+    *,
+    parent: Parent | None = None,
+    at_work: Callable[[], None] = lambda: None,
 ) -> WorkResult:
     """Work in this process until there is nothing left or `stop` is requested.
 
-    Where `parent` is given, it also stops when its parent is no longer that process.
+    Where `parent` is given, it also stops when its parent is no longer that process. `at_work` is
+    called once all that a worker needs was found to be there.
 
     Raises:
         MailvaultError: The database or the store cannot be used; no attempt was counted.
@@ -119,6 +134,7 @@ def run_worker(
         )
         patience.insist(register, divisible=True)  # what is refused for good is told at once
         Identity.worker = outbox.worker_id
+        at_work()
         log.info(
             "worker %d: %d emails in flight, uploader %s (%s)",
             outbox.worker_id, options.concurrency, opened.uploader.name, opened.reason,
@@ -136,7 +152,8 @@ def run_worker(
         finally:
             patience.insist(partial(heart.end, "stopped"), divisible=True)
         _sum_up(outbox.worker_id, settler, loop, patience, time.monotonic() - started)
-        return WorkResult(settler.processed, settler.dead, settler.lost, loop.is_spent)
+        told = not options.drain and (stop.was_asked or not loop.is_spent)
+        return WorkResult(settler.processed, settler.dead, settler.lost, loop.is_spent, told)
 
 
 def _open_reader(

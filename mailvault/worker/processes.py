@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -35,8 +36,15 @@ WATCH = 0.2
 SPENT = "spent"
 """What a process says at its end that did what it may, and makes room for a fresh one."""
 
+AT_WORK = "at work"
+"""What one says as soon as it has found all that it needs."""
+
 FOR_GOOD = "for good"
-"""What one says that ended by order, has nothing left to do, or is wrongly configured."""
+"""What one says that ended by order, or has nothing left to do."""
+
+MISCONFIGURED = "misconfigured"
+"""What one says that found a setting wrong, or what it names not there: for good, unless a worker
+of the same command was at work before. Then it is a fault, as of a file server that is away."""
 
 GAVE_UP = "gave up"
 """What one says that met a fault, or was too large before it did anything. One that crashed says
@@ -59,7 +67,7 @@ def run_processes(  # noqa: PLR0913  # a command's options
     """
     here = Parent(os.getpid(), time.monotonic())
     seats = [
-        Seat(f"worker-{number}", _child, (settings, options, setup, here))
+        Seat(f"worker-{number}", _child, (settings, options, setup, here), drains=options.drain)
         for number in range(1, count + 1)
     ]
     return Supervisor(seats, stop, restart=restart).run()
@@ -76,7 +84,7 @@ class Supervisor:
         self._told_at = float("-inf")
 
     def run(self) -> int:
-        """Return the worst of the exit codes, of each seat's last process."""
+        """Return the worst of the seats' exit codes."""
         try:
             self._supervise()
         except BaseException:
@@ -91,8 +99,11 @@ class Supervisor:
             sentinels = [seat.process.sentinel for seat in living if seat.process and seat.lives]
             multiprocessing.connection.wait(sentinels, WATCH)
             self._tell(living)
+            proven = any(seat.has_worked() for seat in self._seats)
             for seat in living:
-                seat.look(restart=self._restart, ending=self._stop.requested.is_set())
+                seat.look(
+                    restart=self._restart, ending=self._stop.requested.is_set(), proven=proven
+                )
 
     def _abandon(self) -> None:
         """Have all end, and wait for it: they would work on with nobody to tell them to stop."""
@@ -119,7 +130,8 @@ class Supervisor:
 class Seat:
     """A place for one process, and for one after the other where they are started anew.
 
-    Each calls `target` with a pipe for its last words and with the arguments.
+    Each calls `target` with a pipe for what it has to say, and with the arguments. Where it
+    `drains`, what it is for is done by all of them together.
 
     Attributes:
         process: The one that has it, or had it last; None before there was one.
@@ -127,12 +139,22 @@ class Seat:
     """
 
     def __init__(
-        self, name: str, target: Callable[..., None], arguments: tuple[object, ...]
+        self,
+        name: str,
+        target: Callable[..., None],
+        arguments: tuple[object, ...],
+        *,
+        drains: bool = False,
     ) -> None:
         self._name = name
         self._target = target
         self._arguments = arguments
+        self._drains = drains
         self._backoff = Backoff()
+        self._ears: Connection | None = None
+        self._said = ""
+        self._has_worked = False
+        self._worst = 0
         self._start_at: float | None = None
         self.process: SpawnProcess | None = None
         self.is_over = False
@@ -160,51 +182,61 @@ class Seat:
             self._wait(says, self._backoff.after(0))
             return
         self.process, self._ears, self._start_at = process, ears, None
+        self._said = ""
 
-    def look(self, *, restart: bool, ending: bool) -> None:
-        """See whether the process has ended, and start the next one when it is time."""
+    def look(self, *, restart: bool, ending: bool, proven: bool) -> None:
+        """See whether the process has ended, and start the next one when it is time.
+
+        Args:
+            restart: Whether there is to be a next one.
+            ending: Whether all were told to end.
+            proven: Whether this command is known to work as it is configured.
+        """
         if self._start_at is not None:
             if ending:
                 self.is_over = True
             elif time.monotonic() >= self._start_at:
                 self.start()
         elif not self.lives:
-            self._judge(self._listen(), restart=restart and not ending)
+            proven = self.has_worked() or proven
+            for_good = self._said == FOR_GOOD or (self._said == MISCONFIGURED and not proven)
+            self.is_over = ending or for_good or not restart
+            if not self.is_over:
+                self._plan()
 
-    def _judge(self, said: str, *, restart: bool) -> None:
+    def _plan(self) -> None:
         assert self.process is not None
-        if not restart or said == FOR_GOOD:
-            self.is_over = True
-        elif said == SPENT:
+        if self._said == SPENT:
+            self._worst = self.exit_code
             self._start_at = time.monotonic()
-        else:
-            says = (
-                f"(pid {self.process.pid}) ended with code {self.process.exitcode}; "
-                "the next one starts in"
-            )
-            self._wait(says, self._backoff.after(time.monotonic() - self._started_at))
+            return
+        code = self.process.exitcode
+        says = f"(pid {self.process.pid}) ended with code {code}; the next one starts in"
+        self._wait(says, self._backoff.after(time.monotonic() - self._started_at))
 
     def _wait(self, says: str, seconds: float) -> None:
         log.error("%s %s %.0f s", self._name, says, seconds)
         self._start_at = time.monotonic() + seconds
 
-    def _listen(self) -> str:
-        try:
-            return str(self._ears.recv()) if self._ears.poll() else ""
-        except EOFError:
-            return ""
-        finally:
-            self._ears.close()
+    def has_worked(self) -> bool:
+        """Hear what the process says; return whether one that sat here was ever at work."""
+        with suppress(EOFError):
+            while self._ears is not None and self._ears.poll():
+                self._said = str(self._ears.recv())
+                self._has_worked = self._has_worked or self._said == AT_WORK
+        return self._has_worked
 
     @property
     def exit_code(self) -> int:
-        """The last process's; 1 if it was killed: what it had in hand is taken back by others."""
-        if self.process is None:  # told to end before there could be one
-            return 0
-        code = self.process.exitcode
+        """The last process's; where it drains, the worst of it and of those that were spent.
+
+        It is 1 for one that was killed: what it had in hand is taken back by others.
+        """
+        code = self.process.exitcode if self.process else 0  # told before there could be one
         if code == -signal.SIGTERM:  # which kills only one that has not begun
-            return 0
-        return code if code is not None and code >= 0 else 1
+            code = 0
+        worst = self._worst if self._drains else 0
+        return max(worst, code if code is not None and code >= 0 else 1)
 
 
 def _child(
@@ -219,20 +251,30 @@ def _child(
     # A Ctrl-C goes to the whole group: the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setup()
-    code, said = _work(settings, options, stop, parent)
-    with suppress(BrokenPipeError):  # the parent is gone
-        mouth.send(said)
+
+    def say(words: str) -> None:
+        with suppress(BrokenPipeError):  # the parent is gone
+            mouth.send(words)
+
+    code, said = _work(settings, options, stop, parent, say)
+    say(said)
     raise SystemExit(code)
 
 
-def _work(settings: Settings, options: WorkOptions, stop: Stop, parent: Parent) -> tuple[int, str]:
+def _work(
+    settings: Settings,
+    options: WorkOptions,
+    stop: Stop,
+    parent: Parent,
+    say: Callable[[str], None],
+) -> tuple[int, str]:
     """Run a worker; return its exit code and its last words."""
     try:
-        result = run_worker(settings, options, stop, parent=parent)
+        result = run_worker(settings, options, stop, parent=parent, at_work=partial(say, AT_WORK))
     except (psycopg.Error, MailvaultError) as error:
         ours = explain(error) if isinstance(error, psycopg.Error) else error
         log.error("%s", ours)  # noqa: TRY400  # one line, no traceback
-        return ours.exit_code, FOR_GOOD if isinstance(ours, ConfigError) else GAVE_UP
+        return ours.exit_code, MISCONFIGURED if isinstance(ours, ConfigError) else GAVE_UP
     worked = result.processed or result.dead
     said = FOR_GOOD if not result.spent else SPENT if worked else GAVE_UP
-    return 1 if result.dead else 0, said
+    return result.exit_code, said

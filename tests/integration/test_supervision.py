@@ -6,6 +6,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -105,3 +107,45 @@ def test_an_order_to_all_also_ends_what_is_started_anew_after_it(
     assert running.returncode == 0, said
     assert application.one("select count(*) from mailvault.worker") == 3
     assert pids(application) == {victim}
+
+
+def test_files_that_are_away_for_a_while_cost_no_worker(
+    application: Application, program: Program
+) -> None:
+    application.add_file(application.add_email(), b"there", "a.bin")
+    running = program.start("work", "--restart")
+    wait_until(lambda: pids(application), "the worker")
+    root, away = application.files_root, application.files_root.with_name("away")
+    root.rename(away)
+    [victim] = pids(application)
+    os.kill(victim, signal.SIGKILL)
+    assert running.stdout is not None
+    said = next((line for line in running.stdout if "with code 2; the next one" in line), "")
+    away.rename(root)
+    assert "starts in 2 s" in said
+    wait_until(lambda: len(pids(application)) == 2, "the next one")
+    end(running)
+
+
+@pytest.mark.parametrize("several", [[], ["--processes", "2"]])
+def test_one_that_was_told_to_end_did_so_without_failure(
+    application: Application, program: Program, several: list[str]
+) -> None:
+    email = application.add_email()
+    application.add_file(email, None, "no-such-file.bin")
+    program.run("enqueue", "--all")
+    running = program.start("work", *several)
+    wait_until(lambda: application.one("select count(*) from mailvault.dead_letter"), "a failure")
+    end(running)
+
+
+def test_failures_of_those_that_were_spent_are_told(
+    application: Application, program: Program
+) -> None:
+    email = application.add_email()
+    application.add_file(email, None, "no-such-file.bin")
+    for _ in range(3):
+        application.add_email()
+    program.run("enqueue", "--all")
+    program.run("work", "--restart", "--max-jobs", "2", "-j", "1", "--drain", code=1)
+    assert application.processed() == 3

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mailvault.worker.processes import FOR_GOOD, Seat, Supervisor
+from mailvault.worker.processes import (
+    AT_WORK,
+    FOR_GOOD,
+    MISCONFIGURED,
+    SPENT,
+    Seat,
+    Supervisor,
+)
 from mailvault.worker.stop import Stop
 from tests.waiting import wait_until
 
@@ -94,7 +101,7 @@ def test_what_could_never_be_started_ends_when_it_is_told(
         seat.start()
     assert len(caplog.records) == 1
     stop.heed()
-    seat.look(restart=False, ending=True)
+    seat.look(restart=False, ending=True, proven=False)
     assert (seat.is_over, seat.exit_code) == (True, 0)
 
 
@@ -113,3 +120,42 @@ def test_no_process_outlives_a_supervisor_that_fails(tmp_path: Path) -> None:
     with pytest.raises(Fault):
         Supervisor([Faulty("one", end_at_a_signal, (up,))], Stop(), restart=False).run()
     assert not psutil.pid_exists(int(up.read_text()))
+
+
+def play(mouth: Connection, runs: Path, script: list[tuple[list[str], int]]) -> None:
+    """Say and end as the script has it: one line for each process that was started."""
+    with runs.open("a") as file:
+        file.write("x")
+        number = file.tell() - 1
+    words, code = script[number]
+    for word in words:
+        mouth.send(word)
+    raise SystemExit(code)
+
+
+def played(
+    runs: Path, script: list[tuple[list[str], int]], *, drains: bool = True
+) -> tuple[int, int]:
+    """Return the exit code, and how many processes it took."""
+    seat = Seat("one", play, (runs, script), drains=drains)
+    code = Supervisor([seat], Stop(), restart=True).run()
+    return code, len(runs.read_text())
+
+
+def test_what_is_misconfigured_from_the_start_stays_so(tmp_path: Path) -> None:
+    assert played(tmp_path / "runs", [([MISCONFIGURED], 2)]) == (2, 1)
+
+
+def test_what_worked_before_is_not_misconfigured(tmp_path: Path) -> None:
+    script = [([AT_WORK, SPENT], 0), ([MISCONFIGURED], 2), ([AT_WORK, FOR_GOOD], 0)]
+    assert played(tmp_path / "runs", script) == (0, 3)
+
+
+@pytest.mark.parametrize(("drains", "code"), [(True, 1), (False, 0)])
+def test_who_drains_tells_of_the_failures_of_all(tmp_path: Path, drains: bool, code: int) -> None:
+    script = [([AT_WORK, SPENT], 1), ([AT_WORK, FOR_GOOD], 0)]
+    assert played(tmp_path / "runs", script, drains=drains) == (code, 2)
+
+
+def test_a_crash_that_was_made_good_is_no_failure(tmp_path: Path) -> None:
+    assert played(tmp_path / "runs", [([], 1), ([AT_WORK, FOR_GOOD], 0)]) == (0, 2)
