@@ -36,9 +36,11 @@ def mark_of(settings: Settings) -> str:
         option.keyword.decode(): option.val.decode() if option.val else ""
         for option in pq.Conninfo.get_defaults()
     }
-    place = [
-        str(given.get(name) or usual[name]) for name in ("host", "hostaddr", "port", "dbname")
-    ]
+    names = ("host", "hostaddr", "port", "dbname", "user", "service")
+    *place, user, service = (str(given.get(name) or usual[name]) for name in names)
+    place[-1] = place[-1] or user  # as libpq has it
+    if service:
+        place.append(service)
     return hashlib.sha256("\0".join(place).encode()).hexdigest()[:12]
 
 
@@ -86,11 +88,15 @@ class Detached:
         """Return the directory where it runs, and its log.
 
         Raises:
-            MailvaultError: It is somebody else's.
+            MailvaultError: It is somebody else's, or has ended.
         """
         try:
             logs = [file.path for file in self.process.open_files() if file.fd == 1]
             return Path(self.process.cwd()), Path(logs[0]) if logs else None
+        except psutil.NoSuchProcess:
+            raise MailvaultError(
+                f"process {self.process.pid} has just ended", hint="mailvault workers status"
+            ) from None
         except psutil.AccessDenied:
             raise self._not_ours() from None
 
