@@ -152,6 +152,8 @@ def restart(settings: Settings, *, count: int | None, timeout: timedelta) -> Non
     plans = [(each.count, each.options, *each.place()) for each in found]
     if count is not None:
         plans = [(count, *plans[0][1:])]
+    with connect(settings) as connection:  # before anything ends that could not start again
+        require_current(connection)
     _stop(found, timeout)
     for number, options, directory, log in plans:
         _start(settings, number, options, log or directory / LOG, directory)

@@ -114,6 +114,16 @@ def test_restart_needs_something_to_restart(program: Program) -> None:
     assert "workers start" in program.run("workers", "restart", code=2).stderr
 
 
+def test_a_restart_that_cannot_start_ends_nothing(
+    application: Application, program: Program
+) -> None:
+    program.run("workers", "start")
+    before = listed(program)
+    program.run("workers", "restart", code=3, DATABASE_URL=application.dsn + " user=nobody_here")
+    assert [worker["pid"] for worker in listed(program)] == [worker["pid"] for worker in before]
+    program.run("workers", "status")
+
+
 def test_all_end_wherever_and_however_they_were_started(
     application: Application, program: Program
 ) -> None:
