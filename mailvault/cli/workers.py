@@ -39,6 +39,9 @@ WATCH = 0.2
 UP = 60.0
 """Seconds that workers may take to come up."""
 
+ROUNDING = 2.0
+"""Seconds by which a process may seem older than it is."""
+
 AT_ONCE = 20.0
 """Seconds that they may take to end at once."""
 
@@ -91,7 +94,7 @@ def start(settings: Settings, /, *, count: int, log: Path, **options: object) ->
       mailvault workers start 4 -j 32 --memory-limit 400M
       mailvault workers start --log /var/log/mailvault.log
     """
-    here = sum(each.count for each in machine.detached(settings))
+    here = sum(each.count for each in _staying(settings))
     if here >= count:
         click.echo(f"nothing to do, {here} run here: mailvault workers restart N changes how many")
         return
@@ -123,13 +126,17 @@ def stop(settings: Settings, *, timeout: timedelta, everywhere: bool) -> None:
       mailvault workers stop --timeout 5s
       mailvault workers stop --all
     """
-    if everywhere:
-        _stop_all(settings, timeout)
     found = machine.detached(settings)
-    _stop(found, timeout)
-    if not everywhere:
-        count = sum(each.count for each in found)
-        click.echo(f"ended {count} workers here" if found else "none were started here")
+    ours = [each for each in found if each.is_ours]
+    if everywhere:
+        _stop_all(settings, ours, timeout)
+        return
+    _stop(ours, timeout)
+    for each in found:
+        if each not in ours:
+            raise each.not_ours()
+    count = sum(each.count for each in found)
+    click.echo(f"ended {count} workers here" if found else "none were started here")
 
 
 @workers.command()
@@ -155,8 +162,41 @@ def restart(settings: Settings, *, count: int | None, timeout: timedelta) -> Non
     with connect(settings) as connection:  # before anything ends that could not start again
         require_current(connection)
     _stop(found, timeout)
+    failed = 0
     for number, options, directory, log in plans:
-        _start(settings, number, options, log or directory / LOG, directory)
+        try:
+            _start(settings, number, options, log or directory / LOG, directory)
+        except (MailvaultError, click.exceptions.Exit) as error:
+            failed += number
+            if isinstance(error, MailvaultError):
+                click.echo(f"mailvault: {error}", err=True)
+    if failed:
+        raise MailvaultError(
+            f"of {failed} workers not all came up", hint="mailvault workers status"
+        )
+
+
+def _staying(settings: Settings) -> list[Detached]:
+    """Return those that were started here, once those have ended that were told so elsewhere."""
+    with connect(settings) as connection:
+        require_current(connection)
+        told_before = Control(connection).stopped_before()
+
+    def ending() -> list[Detached]:
+        if told_before is None:
+            return []
+        return [
+            each
+            for each in machine.detached(settings)
+            if time.time() - each.started_at > told_before + ROUNDING
+        ]
+
+    if not _wait(lambda: not ending(), "waiting for workers to end that were told to", UP):
+        pids = ", ".join(str(each.process.pid) for each in ending())
+        raise MailvaultError(
+            f"told to end, and still running: {pids}", hint="mailvault workers stop"
+        )
+    return machine.detached(settings)
 
 
 def _start(
@@ -217,13 +257,14 @@ def _stop(found: Sequence[Detached], timeout: timedelta) -> None:
     raise MailvaultError(f"still running: {pids}", hint=f"at last: kill -9 {pids}")
 
 
-def _stop_all(settings: Settings, timeout: timedelta) -> None:
-    """Tell all workers to end, wherever they are."""
+def _stop_all(settings: Settings, here: Sequence[Detached], timeout: timedelta) -> None:
+    """Tell all workers to end, wherever they are; those here, at last, at once."""
     with connect(settings) as connection:
         require_current(connection)
         Control(connection).stop_workers()
         told = told_to_stop(connection)
         count = len(told)
+        _stop(here, timeout)
 
         def is_over() -> bool:
             return not told_to_stop(connection)

@@ -67,6 +67,12 @@ class Control:
         assert row is not None
         return None if row[0] is None else int(row[0])
 
+    def stopped_before(self) -> float | None:
+        """Return how many seconds ago all workers were told to end, if ever."""
+        row = self._ask("stopped_before")
+        assert row is not None
+        return None if row[0] is None else float(row[0])
+
     def stop_workers(self) -> None:
         """End all workers that run now."""
         self._tell("stop_workers")

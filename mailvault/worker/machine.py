@@ -7,8 +7,10 @@ command line has `--of` and the mark of its database.
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,18 +73,20 @@ class Detached:
         """Whether it has not ended."""
         return bool(self.process.is_running() and is_alive(self.process.pid))
 
-    def end(self) -> None:
-        """Ask it to end its workers, and itself.
+    @property
+    def started_at(self) -> float:
+        """When it was started, by this machine's clock; a second or two off."""
+        return float(self.process.info["create_time"])
 
-        Raises:
-            MailvaultError: It is somebody else's.
-        """
-        try:
+    @property
+    def is_ours(self) -> bool:
+        """Whether we may end it."""
+        return os.geteuid() in {0, self.process.info["uids"].real}
+
+    def end(self) -> None:
+        """Ask it, which must be ours, to end its workers and itself."""
+        with suppress(psutil.NoSuchProcess):
             self.process.terminate()
-        except psutil.NoSuchProcess:
-            pass
-        except psutil.AccessDenied:
-            raise self._not_ours() from None
 
     def place(self) -> tuple[Path, Path | None]:
         """Return the directory where it runs, and its log.
@@ -98,11 +102,12 @@ class Detached:
                 f"process {self.process.pid} has just ended", hint="mailvault workers status"
             ) from None
         except psutil.AccessDenied:
-            raise self._not_ours() from None
+            raise self.not_ours() from None
 
-    def _not_ours(self) -> MailvaultError:
+    def not_ours(self) -> MailvaultError:
+        """Return the error that it is somebody else's."""
         return MailvaultError(
-            f"process {self.process.pid} belongs to {self.process.username()}",
+            f"process {self.process.pid} belongs to {self.process.info['username']}",
             hint="run this command as that user, or: mailvault workers stop --all",
         )
 
@@ -111,11 +116,11 @@ def detached(settings: Settings) -> list[Detached]:
     """Return those of this database's workers that were started detached, oldest first."""
     mark = [MARK, mark_of(settings)]
     found = []
-    for process in psutil.process_iter(["cmdline", "create_time"]):
+    for process in psutil.process_iter(["cmdline", "create_time", "uids", "username"]):
         command: list[str] = process.info["cmdline"] or []
         if command[2:5] == PROGRAM[2:5] and command[-2:] == mark:
             found.append(Detached(process, command))
-    return sorted(found, key=lambda each: each.process.info["create_time"])
+    return sorted(found, key=lambda each: each.started_at)
 
 
 def start(

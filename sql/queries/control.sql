@@ -18,3 +18,8 @@ select c.concurrency from mailvault.control as c;
 
 -- name: stop_workers
 select mailvault.stop_workers(%(by)s);
+
+-- name: stopped_before
+-- By the database's clock, as all that is said of when a command was started.
+select extract(epoch from now() - c.stopped_at)::float as seconds
+from mailvault.control as c;

@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
+from mailvault.queue.control import Control
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -139,6 +141,20 @@ def test_all_end_wherever_and_however_they_were_started(
     # It is no order to those that are started later.
     program.run("workers", "start", "1")
     program.run("workers", "status")
+
+
+def test_those_that_are_ending_are_not_there_any_more(
+    application: Application, program: Program
+) -> None:
+    """As on another machine than that where all were told to end, for an upgrade."""
+    program.run("workers", "start")
+    [(pid, _)] = states(application).items()
+    supervisor = psutil.Process(pid).parent()
+    assert supervisor is not None
+    wait_until(lambda: time.time() - supervisor.create_time() > 4, "it to be older than the order")
+    Control(application.connection).stop_workers()
+    assert "1 worker at work" in program.run("workers", "start").stdout
+    assert pid not in {worker["pid"] for worker in listed(program)}
 
 
 def test_what_cannot_start_says_why(program: Program) -> None:
