@@ -18,7 +18,7 @@ begin
     for v_function in
         select p.oid
         from pg_proc as p
-        where p.pronamespace = 'mailvault'::regnamespace and p.proname in ('ack', 'nack')
+        where p.pronamespace = 'mailvault'::regnamespace and p.proname in ('ack', 'nack', 'reap')
     loop
         execute format('alter function %s set lock_timeout = %L', v_function, '500ms');
     end loop;

@@ -111,10 +111,10 @@ $$;
 comment on function mailvault.enqueue_chunk is
 'Dispatches up to p_limit more emails; returns how many it is now, and whether that is all.';
 
--- The application's own transactions call this. Of two who dispatch the same email, the second waits
--- for the end of the first's transaction: workers and enqueue for theirs, and they for a chunk of
--- enqueue. One that calls this for several emails does so in the order of their keys, or it may lose
--- a deadlock.
+-- The application's own transactions call this. Of two who dispatch the same email, the second
+-- waits for the end of the first's transaction: workers and enqueue for theirs, and they for a
+-- chunk of enqueue. One that calls this for several emails does so in the order of their keys, or
+-- it may lose a deadlock.
 create function mailvault.enqueue(p_email text, p_priority integer default 1)
 returns bigint
 language plpgsql

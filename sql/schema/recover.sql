@@ -147,7 +147,7 @@ create function mailvault.reap(
 )
 returns bigint
 language plpgsql
-set lock_timeout = '2s'
+set lock_timeout = '500ms'
 as $$
 declare
     v_keys text[];
