@@ -114,12 +114,13 @@ def test_files_that_are_away_for_a_while_cost_no_worker(
 ) -> None:
     application.add_file(application.add_email(), b"there", "a.bin")
     running = program.start("work", "--restart")
-    wait_until(lambda: pids(application), "the worker")
+    assert running.stdout is not None
+    # It says so to the supervisor before it says so here.
+    assert any("emails in flight" in line for line in running.stdout)
     root, away = application.files_root, application.files_root.with_name("away")
     root.rename(away)
     [victim] = pids(application)
     os.kill(victim, signal.SIGKILL)
-    assert running.stdout is not None
     said = next((line for line in running.stdout if "with code 2; the next one" in line), "")
     away.rename(root)
     assert "starts in 2 s" in said
