@@ -12,7 +12,7 @@ from rich.filesize import decimal
 from mailvault.bandwidth import Timetable
 from mailvault.cli.dispatching import dispatch
 from mailvault.cli.doctor import show_finding
-from mailvault.cli.moving import move
+from mailvault.cli.moving import concurrency_option, move, processes_option
 from mailvault.cli.plan import show_plan
 from mailvault.cli.settings import pass_settings
 from mailvault.db import connect
@@ -36,13 +36,8 @@ INTERRUPTED = 130
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; for scripts.")
 @click.option("--dry-run", is_flag=True, help="Only look, and say what it would do.")
 @click.option("--resume", type=int, metavar="BATCH", help="Go on with this batch.")
-@click.option(
-    "-j",
-    "--concurrency",
-    type=click.IntRange(1, 4096),
-    help="Emails in flight in each process.  [default: MIGRATION_WORKERS, 16]",
-)
-@click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@concurrency_option
+@processes_option
 @pass_settings
 def migrate(  # noqa: PLR0913  # one parameter per flag
     settings: Settings,

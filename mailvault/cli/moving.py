@@ -24,16 +24,21 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound="Callable[..., Any]")
 
+concurrency_option = click.option(
+    "-j",
+    "--concurrency",
+    type=click.IntRange(1, 4096),
+    help="Emails in flight in each process.  [default: MIGRATION_WORKERS, 16]",
+)
+processes_option = click.option(
+    "--processes", type=click.IntRange(1, 256), default=1, show_default=True
+)
+
 
 def moving_options(read: Callable[[Callable[[str], Any]], Callable[..., Any]]) -> Callable[[C], C]:
     """Return the decorator that adds them; what is written freely goes through `read`."""
     options = [
-        click.option(
-            "-j",
-            "--concurrency",
-            type=click.IntRange(1, 4096),
-            help="Emails in flight in each process.  [default: MIGRATION_WORKERS, 16]",
-        ),
+        concurrency_option,
         click.option(
             "--bwlimit",
             callback=read(Timetable.parse),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailvault.bandwidth import Timetable
-from mailvault.cli.moving import move, moving_options
+from mailvault.cli.moving import move, moving_options, processes_option
 from mailvault.cli.reading import read_by
 from mailvault.cli.settings import pass_settings
 from mailvault.hours import Hours
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True)
+@processes_option
 @moving_options(read_by)
 @click.option("--drain", is_flag=True, help="End when nothing is left to do.")
 @click.option(

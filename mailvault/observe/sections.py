@@ -11,7 +11,7 @@ from rich.text import Text
 
 from mailvault.observe.hints import remedy_for, retry_command
 from mailvault.observe.text import clock, duration, number
-from mailvault.queue.roster import STALE
+from mailvault.queue.roster import is_heard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +48,8 @@ def hold(snapshot: Snapshot, *, in_a_line: bool) -> Text | None:
     """Say what keeps the work from going on, or slows it; in full, or cut to a line."""
     held = snapshot["hold"]
     if held is None:
-        longest = STALE.total_seconds()
-        is_heard = any(worker["heartbeat_age_s"] < longest for worker in snapshot["workers"])
-        if is_heard or not snapshot["batch"]["remaining"]:
+        heard = any(is_heard(worker["heartbeat_age_s"]) for worker in snapshot["workers"])
+        if heard or not snapshot["batch"]["remaining"]:
             return None
         return Text("nobody works; start: mailvault workers start", style="bold yellow")
     reason = held["reasons"][0]

@@ -45,7 +45,12 @@ class Worker:
     @property
     def is_heard(self) -> bool:
         """Whether its last heartbeat is not too long ago."""
-        return self.heartbeat_age_s < STALE.total_seconds()
+        return is_heard(self.heartbeat_age_s)
+
+
+def is_heard(heartbeat_age_s: float) -> bool:
+    """Return whether a worker that was last heard of so long ago is taken for alive."""
+    return heartbeat_age_s < STALE.total_seconds()
 
 
 def living(connection: psycopg.Connection, host: str | None = None) -> list[Worker]:
