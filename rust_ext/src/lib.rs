@@ -37,7 +37,13 @@ mod upload;
 mod upload_tests;
 mod window;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+
+/// What one thread of ours allocates another often frees. An upload takes a quarter less of CPU with
+/// this one than with the C library's (docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The module `mailvault._rust`.
 #[pymodule(gil_used = false)]
