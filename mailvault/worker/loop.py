@@ -16,6 +16,7 @@ from mailvault.worker.claim import Claimer
 from mailvault.worker.flow import Flow
 from mailvault.worker.gentle import Gentle, Signals
 from mailvault.worker.heart import VitalSigns
+from mailvault.worker.idleness import Idleness
 from mailvault.worker.job import Job
 from mailvault.worker.memory import memory_in_use
 from mailvault.worker.throttle import Throttle
@@ -36,13 +37,6 @@ if TYPE_CHECKING:
     from mailvault.worker.patience import Patience
     from mailvault.worker.settle import Settler
     from mailvault.worker.stop import Stop
-
-FIRST_POLL = 1.0
-"""Seconds after which a worker that has just become idle looks for jobs without having been told:
-what was enqueued before it was seen to be idle came without a hint."""
-
-POLL = 5.0
-"""Seconds after which it looks again, and again: for what is due, and for hints that were lost."""
 
 TICK = 0.05
 """Seconds to wait for an outcome before looking at everything else."""
@@ -103,7 +97,7 @@ class Loop:
         self._lag: Hold | None = None
         self._taken = 0
         self._turns = 0
-        self._idle = False
+        self._idleness = Idleness(changed, drain=options.drain)
         self._paused = False
         self._look_at = 0.0
         self._enlist_at = 0.0
@@ -126,7 +120,7 @@ class Loop:
             hold = self._gentle.hold or NO_SHARE
         if hold is not None:
             return "held", hold
-        state = "paused" if self._paused else "idle" if self._idle else "running"
+        state = "paused" if self._paused else "idle" if self._idleness else "running"
         return state, self._gentle.hold or self._slowed()
 
     def _signals(self) -> Signals:
@@ -203,7 +197,7 @@ class Loop:
         self._gentle.note_claim(time.monotonic() - started)
         self._taken += len(self._leased)
         if self._leased:
-            self._set_idle(False)
+            self._idleness.end()
             self._patience.insist(self._reader.expect)
             self._describe()
         elif not self._transit:
@@ -241,12 +235,10 @@ class Loop:
     def _rest(self) -> None:
         if self._end_if_drained():
             return
-        if not self._idle:
+        if not self._idleness:
             # A claim that something on the way did twice leased jobs that nobody was told of.
             self._claimer.give_back_strays(self._leases_in_hand())
-        # Who drains waits for what others have in hand, of which nobody tells.
-        timeout = POLL if self._idle and not self._options.drain else FIRST_POLL
-        self._set_idle(True)
+        timeout = self._idleness.begin()
         self._patience.insist(lambda: self._outbox.wait_for_work(timeout, self._stop.requested))
 
     def _end_if_drained(self) -> bool:
@@ -254,12 +246,6 @@ class Loop:
         if drained:
             self._stop.request()
         return drained
-
-    def _set_idle(self, idle: bool) -> None:
-        # Told at once: an enqueuer sends its hint only if it sees somebody idle.
-        if idle != self._idle:
-            self._idle = idle
-            self._changed.set()
 
     def _submit(self) -> None:
         """Hand claimed jobs to the uploader, as many as the budget of bytes lets through."""
