@@ -18,14 +18,17 @@ def numbers(values: Iterable[object]) -> str:
 
 def texts(values: Iterable[str | None]) -> str:
     """Write texts; None is NULL."""
-    return f"{{{','.join(map(_quoted, values))}}}"
+    quoted = [
+        "NULL" if value is None
+        else _escaped(value) if "\\" in value or '"' in value
+        else f'"{value}"'
+        for value in values
+    ]  # fmt: skip
+    return f"{{{','.join(quoted)}}}"
 
 
-def _quoted(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    if "\\" in value or '"' in value:
-        value = value.replace("\\", r"\\").replace('"', r"\"")
+def _escaped(value: str) -> str:
+    value = value.replace("\\", r"\\").replace('"', r"\"")
     return f'"{value}"'
 
 

@@ -183,25 +183,33 @@ class Outbox:
 
     def ack(self, done: Sequence[tuple[Lease, Sequence[StoredPart]]]) -> set[int]:
         """Record emails as stored; return the jobs of which the lease still stood."""
-        # Each part with the place of its lease, which SQL counts from 1.
-        parts = [(place, part) for place, (_, parts) in enumerate(done, 1) for part in parts]
+        # Each part with the place of its lease, which SQL counts from 1; then column by column.
+        parts = [
+            (place, part.kind, part.part_key, part.content_type, *part.stored)
+            for place, (_, parts) in enumerate(done, 1)
+            for part in parts
+        ]
+        (
+            places, kinds, part_keys, content_types, object_keys, sizes, sha256s, etags, _,
+            checksums, version_ids, encodings, original_sizes, original_sha256s,
+        ) = zip(*parts, strict=True) if parts else [()] * 14  # fmt: skip
         return self._call_for_jobs(
             "ack",
             jobs=numbers(lease.job_id for lease, _ in done),
             tokens=numbers(lease.token for lease, _ in done),
-            part_leases=numbers(place for place, _ in parts),
-            kinds=texts(part.kind for _, part in parts),
-            part_keys=texts(part.part_key for _, part in parts),
-            object_keys=texts(part.stored.key for _, part in parts),
-            sizes=numbers(part.stored.size for _, part in parts),
-            sha256s=texts(_bytea(part.stored.sha256) for _, part in parts),
-            etags=texts(part.stored.etag for _, part in parts),
-            content_types=texts(part.content_type for _, part in parts),
-            checksums=texts(part.stored.checksum for _, part in parts),
-            version_ids=texts(part.stored.version_id for _, part in parts),
-            content_encodings=texts(part.stored.encoding for _, part in parts),
-            original_sizes=numbers(part.stored.original_size for _, part in parts),
-            original_sha256s=texts(_bytea(part.stored.original_sha256) for _, part in parts),
+            part_leases=numbers(places),
+            kinds=texts(kinds),
+            part_keys=texts(part_keys),
+            object_keys=texts(object_keys),
+            sizes=numbers(sizes),
+            sha256s=texts(map(_bytea, sha256s)),
+            etags=texts(etags),
+            content_types=texts(content_types),
+            checksums=texts(checksums),
+            version_ids=texts(version_ids),
+            content_encodings=texts(encodings),
+            original_sizes=numbers(original_sizes),
+            original_sha256s=texts(map(_bytea, original_sha256s)),
         )
 
     def nack(self, failed: Sequence[tuple[Lease, Failure]]) -> set[int]:

@@ -82,19 +82,17 @@ class BodyReader:
                     "part_keys": texts(part.part_key for part in parts),
                 },
                 binary=True,
-            )
-            gone = RowGoneError("its row is gone from the source")
-            found: dict[tuple[str, str], bytes | SourceError] = dict.fromkeys(
-                (part.name for part in parts), gone
-            )
-            encodings = {part.name: part.encoding for part in parts}
-            for kind, key, content in rows:
-                if content is None:  # it was taken from there since it was described
-                    continue
-                name = (kind, key)
-                encoding = encodings[name]
-                found[name] = content if encoding is None else _decode(content, encoding)
-            return found
+            ).fetchall()
+        encodings = {part.name: part.encoding for part in parts}
+        gone = RowGoneError("its row is gone from the source")
+        found: dict[tuple[str, str], bytes | SourceError] = dict.fromkeys(encodings, gone)
+        for kind, key, content in rows:
+            if content is None:  # it was taken from there since it was described
+                continue
+            name = (kind, key)
+            encoding = encodings[name]
+            found[name] = content if encoding is None else _decode(content, encoding)
+        return found
 
     def spool(self, number: int, part: SourcePart) -> SourceFile | SourceError:
         """Copy a large body into a temporary file, slice by slice, as it is at one moment."""

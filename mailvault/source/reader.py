@@ -119,9 +119,10 @@ class SourceReader:
         stored = self._stored_before([part for _, part in wanted if part.is_shared])
         in_memory = []
         for _, part in wanted:
-            memory -= part.bytes_in_memory
-            if part.in_memory and memory >= 0 and part.name not in stored:
-                in_memory.append(part)
+            if part.in_memory:
+                memory -= part.bytes_in_memory
+                if memory >= 0 and part.name not in stored:
+                    in_memory.append(part)
         bodies = self._bodies.read_group(in_memory) if in_memory else {}
         parts: list[Part | StoredBefore | SourceError] = []
         for number, part in wanted:

@@ -26,7 +26,11 @@ def storable(message: str) -> str:
 
 @dataclass(slots=True)
 class Job:
-    """A lease, the parts it is about, and what came of them so far."""
+    """A lease, the parts it is about, and what came of them so far.
+
+    Attributes:
+        bytes_in_memory: What this job takes while it is with the uploader.
+    """
 
     lease: Lease
     parts: list[SourcePart]
@@ -34,16 +38,16 @@ class Job:
     errors: list[PartError] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     claimed_at: float = field(default_factory=time.monotonic)
+    bytes_in_memory: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Add the bytes up once: they are asked for again and again."""
+        self.bytes_in_memory = sum([part.bytes_in_memory for part in self.parts])
 
     @property
     def finished(self) -> bool:
         """Whether every part has its outcome."""
         return len(self.stored) + len(self.errors) >= len(self.parts)
-
-    @property
-    def bytes_in_memory(self) -> int:
-        """Bytes that this job takes while it is with the uploader."""
-        return sum(part.bytes_in_memory for part in self.parts)
 
     def note(self, part: SourcePart, content_type: str, outcome: Outcome) -> None:
         """Take down how the upload of a part ended."""

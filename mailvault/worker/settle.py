@@ -134,7 +134,7 @@ class Settler:
             self._ack(list(once.values()))
 
     def _ack(self, done: list[Job]) -> None:
-        left = {job.lease for job in done}
+        left = {job.lease.job_id: job.lease for job in done}
         before = self.processed
 
         def ack(jobs: list[Job]) -> None:
@@ -143,15 +143,16 @@ class Settler:
             self.processed += len(kept)
             self._note_ended([job.lease for job in jobs], kept)
             for job in jobs:
-                left.remove(job.lease)
-                if job.lease.job_id in kept:
-                    self.adopted += sum(not part.stored.created for part in job.stored)
-                self._suspects.pop(job.lease.job_id, None)
+                job_id = job.lease.job_id
+                del left[job_id]
+                self._suspects.pop(job_id, None)
+                if job_id in kept:
+                    self.adopted += sum([not part.stored.created for part in job.stored])
 
         try:
             refused = self._divider.write(done, ack)
         except psycopg.Error:
-            self.give_back(left)
+            self.give_back(left.values())
             raise
         if self.processed > before:
             self.hold = None
@@ -224,7 +225,10 @@ class Settler:
 
     def _note_ended(self, leases: list[Lease], kept: set[int]) -> None:
         # Not counted one by one: a job that was lost and claimed again may be among them twice.
-        self.lost += len(leases) - len(kept)
+        lost = len(leases) - len(kept)
+        if not lost:
+            return
+        self.lost += lost
         for lease in leases:
             if lease.job_id not in kept:
                 log.warning(

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mailvault.models import Outcome
     from mailvault.queue.outbox import Lease
@@ -74,21 +74,26 @@ class Transit:
 
     def label(self, number: int, content_type: str) -> None:
         """Take down the type that a part's object has."""
-        self._parts[number] = self._parts[number]._replace(content_type=content_type)
+        job, part, _ = self._parts[number]
+        self._parts[number] = _Passenger(job, part, content_type)
 
     def land(self, outcome: Outcome) -> Iterator[Job]:
         """Tell the jobs of a part how its upload ended; yield those that are finished by it."""
-        job, part, content_type = self._parts.pop(outcome.number)
-        waiting: list[int] = []
+        first = self._parts.pop(outcome.number)
+        passengers = [first, *self._in_wait_for(outcome.number, first.part)]
+        for job, part, _ in passengers:
+            job.note(part, first.content_type, outcome)
+            if job.finished:
+                self.leave(job)
+                yield job
+
+    def _in_wait_for(self, number: int, part: SourcePart) -> Iterable[_Passenger]:
+        """Those for which a part travelled, too, which is under way no more."""
         first = self._shared.get(part.name) if part.is_shared else None
-        if first is not None and first.number == outcome.number:
-            waiting = self._shared.pop(part.name).waiting
-        jobs = [(job, part), *(self._parts.pop(number)[:2] for number in waiting)]
-        for each, of_it in jobs:
-            each.note(of_it, content_type, outcome)
-            if each.finished:
-                self.leave(each)
-                yield each
+        if first is None or first.number != number:
+            return ()
+        del self._shared[part.name]
+        return [self._parts.pop(waiting) for waiting in first.waiting]
 
     def leave(self, job: Job) -> None:
         """Let a job go that has no part here any more."""
