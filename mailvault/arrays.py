@@ -32,6 +32,12 @@ def _escaped(value: str) -> str:
     return f'"{value}"'
 
 
+def blobs(values: Iterable[bytes | None]) -> str:
+    """Write bytes; None is NULL."""
+    quoted = ["NULL" if value is None else rf'"\\x{value.hex()}"' for value in values]
+    return f"{{{','.join(quoted)}}}"
+
+
 def parse_numbers(array: str | None) -> set[int]:
     """Read numbers."""
     return set(map(int, array[1:-1].split(","))) if array and array != "{}" else set()

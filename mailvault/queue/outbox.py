@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
-from mailvault.arrays import numbers, parse_numbers, texts
+from mailvault.arrays import blobs, numbers, parse_numbers, texts
 from mailvault.db import query
 from mailvault.queue.position import Position
 
@@ -202,14 +202,14 @@ class Outbox:
             part_keys=texts(part_keys),
             object_keys=texts(object_keys),
             sizes=numbers(sizes),
-            sha256s=texts(map(_bytea, sha256s)),
+            sha256s=blobs(sha256s),
             etags=texts(etags),
             content_types=texts(content_types),
             checksums=texts(checksums),
             version_ids=texts(version_ids),
             content_encodings=texts(encodings),
             original_sizes=numbers(original_sizes),
-            original_sha256s=texts(map(_bytea, original_sha256s)),
+            original_sha256s=blobs(original_sha256s),
         )
 
     def nack(self, failed: Sequence[tuple[Lease, Failure]]) -> set[int]:
@@ -344,7 +344,3 @@ class Outbox:
                 connection.execute(query("queue", "unlisten"))
                 return
         stop.wait(min(timeout, MOMENT))
-
-
-def _bytea(value: bytes | None) -> str | None:
-    return None if value is None else f"\\x{value.hex()}"
