@@ -9,10 +9,11 @@ ARG WHEEL
 WORKDIR /src
 COPY . .
 # Debian's Python only runs maturin, in the version of the lock file; the wheel serves all from 3.11.
+# jemalloc is built by make.
 # hadolint ignore=DL3008
 RUN if [ -n "$WHEEL" ]; then mkdir wheel && cp "$WHEEL" wheel/; exit; fi; \
     apt-get update \
-    && apt-get install --yes --no-install-recommends python3-venv \
+    && apt-get install --yes --no-install-recommends make python3-venv \
     && python3 -m venv /opt/maturin \
     && sed -n '/^maturin==/,/# via/p' requirements.lock > maturin.lock \
     && /opt/maturin/bin/pip install --no-cache-dir --require-hashes --requirement maturin.lock \

@@ -37,13 +37,13 @@ mod upload;
 mod upload_tests;
 mod window;
 
-use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+use tikv_jemallocator::Jemalloc;
 
 /// What one thread of ours allocates another often frees. An upload takes a quarter less of CPU with
-/// this one than with the C library's (docs/benchmarks.md).
+/// this one than with the C library's, and no more memory (docs/benchmarks.md).
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// The module `mailvault._rust`.
 #[pymodule(gil_used = false)]
