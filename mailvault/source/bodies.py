@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg import IsolationLevel
 
 from mailvault.arrays import texts
 from mailvault.db import first_line, query
@@ -26,7 +25,7 @@ from mailvault.source.transfer import decoded
 from mailvault.store.confine import open_confined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from mailvault.db import Pool
     from mailvault.source.description import SourcePart
@@ -96,14 +95,20 @@ class BodyReader:
 
     def spool(self, number: int, part: SourcePart) -> SourceFile | SourceError:
         """Copy a large body into a temporary file, slice by slice, as it is at one moment."""
+        wanted = {
+            "email_key": part.email_key,
+            "kind": part.kind,
+            "part_key": part.part_key,
+            "length": SLICE,
+        }
         try:
-            with self._pool.connection() as connection:
-                connection.isolation_level = IsolationLevel.REPEATABLE_READ
-                try:
-                    with connection.transaction():
-                        return self._copy(number, part, _slices(connection, part))
-                finally:
-                    connection.isolation_level = None
+            with (
+                self._pool.connection() as connection,
+                connection.cursor(binary=True) as cursor,
+                # Whoever gives up before the end must let go of the connection at once.
+                closing(_slices(cursor, wanted)) as slices,
+            ):
+                return self._copy(number, part, slices)
         except psycopg.Error as error:
             return refusal_of_one(error)
 
@@ -142,24 +147,12 @@ class BodyReader:
         return Path(self._spool.name) / str(number)
 
 
-def _slices(connection: psycopg.Connection, part: SourcePart) -> Iterator[bytes]:
-    for offset in itertools.count(0, SLICE):
-        row = connection.execute(
-            query("source", "read_slice"),
-            {
-                "email_key": part.email_key,
-                "kind": part.kind,
-                "part_key": part.part_key,
-                "offset": offset,
-                "length": SLICE,
-            },
-            binary=True,
-        ).fetchone()
-        if row is None or row[0] is None:
-            raise RowGoneError("its row is gone from the source")
+def _slices(cursor: psycopg.Cursor, wanted: dict[str, object]) -> Generator[bytes, None, None]:
+    row = None
+    for row in cursor.stream(query("source", "read_slices"), wanted):
         yield row[0]
-        if len(row[0]) < SLICE:
-            break
+    if row is None:
+        raise RowGoneError("its row is gone from the source")
 
 
 def _decode(content: bytes, encoding: str) -> bytes | SourceError:

@@ -26,22 +26,33 @@ where
         from unnest(%(kinds)s::text[], %(part_keys)s::text[]) as wanted (kind, part_key)
     );
 
--- name: read_slice
--- Some bytes of one body, from an offset that starts at 0.
+-- name: read_slices
+-- The bytes of one body in order, a slice in each row. All is one statement, and the body one value
+-- of the inner query, so that what is compressed or converted is unpacked once and not for each
+-- slice; "limit" keeps the planner from computing it further out.
 select
     case
-        when p.large_object is not null
-            then lo_get(p.large_object, %(offset)s::bigint, %(length)s::integer)
-        else
-            substr(
-                p.content,
-                least(%(offset)s::bigint, 2147483646)::integer + 1,
-                %(length)s::integer
-            )
+        when one.large_object is not null
+            then lo_get(one.large_object, s.start, %(length)s::integer)
+        else substr(one.content, s.start::integer + 1, %(length)s::integer)
     end as bytes
-from mailvault.parts_of(array[%(email_key)s::text]) as p
-where p.kind = %(kind)s and p.part_key = %(part_key)s
-limit 1;
+from (
+    select
+        p.content,
+        p.large_object,
+        -- To its end (SEEK_END, 2), opened to be read (INV_READ, 262144).
+        case
+            when p.large_object is not null
+                then lo_lseek64(lo_open(p.large_object, 262144), 0, 2)
+            else octet_length(p.content)
+        end as size
+    from mailvault.parts_of(array[%(email_key)s::text]) as p
+    where p.kind = %(kind)s and p.part_key = %(part_key)s
+    limit 1
+) as one
+-- An empty body is a slice, too; one that is gone is none.
+cross join lateral generate_series(0, greatest(one.size - 1, 0), %(length)s::bigint) as s (start)
+where one.size is not null;
 
 -- name: shared
 -- Of some parts that emails share, the objects of those that are stored already. One that has

@@ -32,7 +32,7 @@ WHILE_STOPPING = {"queue.release"}
 AT_WORK = {
     "queue.claim", "queue.ack", "queue.nack", "queue.release_strays", "queue.heartbeat",
     "queue.reap", "queue.fold", "queue.orders", "queue.is_drained", "queue.listen",
-    "queue.stored", "queue.unlisten", "source.describe", "source.read", "source.read_slice",
+    "queue.stored", "queue.unlisten", "source.describe", "source.read", "source.read_slices",
     "queue.absorb", "queue.signals", "queue.archive_backlog",
 }  # fmt: skip
 
@@ -104,7 +104,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 def write_mail(application: Application, site: str) -> None:
     for number in range(6):
         application.add_email(f"<p>{number} {'x' * 40_000}</p>")
-    if site == "source.read_slice":
+    if site == "source.read_slices":
         application.add_email("<p>" + "large" * (9 * MIB // 5))
     if site != "source.has_files":
         application.add_file(1, b"bytes", "a.bin")

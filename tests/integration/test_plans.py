@@ -86,8 +86,8 @@ def filled(application: Application, request: pytest.FixtureRequest) -> Applicat
         ("describe", {"email_keys": KEYS}),
         ("read", WANTED),
         (
-            "read_slice",
-            {"email_key": "7", "kind": "body", "part_key": "7", "offset": 0, "length": 9},
+            "read_slices",
+            {"email_key": "7", "kind": "body", "part_key": "7", "length": 9},
         ),
     ],
 )
