@@ -11,7 +11,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import psycopg
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import (
+    ReadOnlySqlTransaction,
+    UndefinedColumn,
+    UndefinedFunction,
+    UndefinedTable,
+)
 from psycopg.rows import TupleRow
 
 from mailvault.errors import ConfigError, MailvaultError, UnreachableError
@@ -45,6 +50,10 @@ still acknowledges what nobody answers, TCP does not notice."""
 
 HURRY = 3.0
 """The same, and the time for a new connection, once the worker was asked to stop."""
+
+_GONE = (UndefinedTable, UndefinedColumn, UndefinedFunction)
+
+_CHANGED = "ask mailvault doctor what the mapping misses, and then run mailvault init"
 
 RV = TypeVar("RV")
 
@@ -108,7 +117,8 @@ def explain(error: psycopg.Error) -> MailvaultError:
     """Turn what PostgreSQL or its client says into an error of ours, in one line."""
     if diagnose(error) in {AWAY, FULL}:
         return _unreachable(error)
-    return MailvaultError(f"PostgreSQL refuses: {first_line(error)}")
+    hint = _CHANGED if isinstance(error, _GONE) else ""
+    return MailvaultError(f"PostgreSQL refuses: {first_line(error)}", hint=hint)
 
 
 def _unreachable(error: psycopg.Error) -> UnreachableError:

@@ -273,7 +273,8 @@ def _work(
         result = run_worker(settings, options, stop, parent=parent, at_work=partial(say, AT_WORK))
     except (psycopg.Error, MailvaultError) as error:
         ours = explain(error) if isinstance(error, psycopg.Error) else error
-        log.error("%s", ours)  # noqa: TRY400  # one line, no traceback
+        words = f"{ours}: {ours.hint}" if ours.hint else str(ours)
+        log.error("%s", words)  # noqa: TRY400  # one line, no traceback
         return ours.exit_code, MISCONFIGURED if isinstance(ours, ConfigError) else GAVE_UP
     worked = result.processed or result.dead
     said = FOR_GOOD if not result.spent else SPENT if worked else GAVE_UP

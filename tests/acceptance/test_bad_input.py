@@ -12,6 +12,7 @@ from psycopg import sql
 
 from tests.conftest import UPLOADERS
 from tests.program import Program
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     import subprocess
@@ -204,6 +205,32 @@ def test_a_bad_email_is_a_dead_letter_and_the_others_go_on(
         assert "\n" not in message
     assert application.one("select count(*) from emails where is_migrated") == 20
     assert not any(bucket.read(key) == b"not yours" for key in bucket.listing())
+    application.reconcile()
+
+
+def test_a_column_that_goes_while_a_worker_runs(
+    application: Application, bucket: Bucket, program: Program
+) -> None:
+    application.add_emails(3)
+    program.run("enqueue", "--all")
+    worker = program.start("work")
+    stored = "select count(*) from emails where is_migrated"
+    wait_until(lambda: application.one(stored) == 3, "three emails are stored")
+    application.connection.execute("alter table emails drop column body cascade")
+    application.connection.execute("insert into emails default values")
+    application.connection.execute("select mailvault.enqueue(4)")
+    said, _ = worker.communicate(timeout=60)
+    assert worker.returncode == 1
+    complaint = "".join(line for line in said.splitlines() if " INFO " not in line)
+    assert complaint.startswith("mailvault: PostgreSQL refuses")
+    assert "source_part" in complaint
+    assert "mailvault doctor" in complaint
+
+    application.connection.execute("alter table emails add column body text default 'again'")
+    program.run("init", "--example")
+    program.run("work", "--drain")
+    assert application.one(stored) == 4
+    assert application.one("select count(*) from mailvault.failure") == 0
     application.reconcile()
 
 
