@@ -50,7 +50,7 @@ def settle(application: Application) -> int:
             array_agg(null::text), array_agg(null::bigint), array_agg(null::bytea)
         ))
         from mailvault.claim(1, 1000, '1 minute')
-            with ordinality as c (job_id, token, email_key, attempt, priority, place)
+            with ordinality as c (job_id, token, email_key, attempt, priority, batch_id, place)
     """)
         or 0
     )

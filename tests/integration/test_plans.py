@@ -135,7 +135,7 @@ select mailvault.ack(
 )
 from
     mailvault.claim(1, 64, '1 minute')
-    with ordinality as c (job_id, token, email_key, attempt, priority, place)
+    with ordinality as c (job_id, token, email_key, attempt, priority, batch_id, place)
 """
 NACK = """
 select mailvault.nack(
