@@ -84,8 +84,10 @@ def _commands(command: click.Command, name: str, above: click.Context | None) ->
     )  # fmt: skip
     yield f"\n### {context.command_path}\n\n```\n{command.get_help(context)}\n```"
     if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            yield from _commands(inner, inner.name or "", context)
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            if found is not None:
+                yield from _commands(found, inner, context)
 
 
 def _setting(name: str, field: FieldInfo) -> str:

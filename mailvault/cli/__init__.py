@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import click
 import psycopg
 
-from mailvault import __version__
-from mailvault.cli.batches import batches
-from mailvault.cli.control import cancel, pause, resume, set_
-from mailvault.cli.doctor import doctor
-from mailvault.cli.enqueue import enqueue
-from mailvault.cli.failed import failed
-from mailvault.cli.import_ import import_
-from mailvault.cli.init import init
-from mailvault.cli.migrate import migrate
-from mailvault.cli.retry import retry
 from mailvault.cli.secrets import redact, secrets_of
-from mailvault.cli.seed import seed
-from mailvault.cli.status import status
-from mailvault.cli.work import work
-from mailvault.cli.workers import workers
 from mailvault.config import load_settings
 from mailvault.db import explain
 from mailvault.errors import MailvaultError
@@ -30,9 +17,44 @@ from mailvault.errors import MailvaultError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+COMMANDS = {
+    "init": "init:init",
+    "seed": "seed:seed",
+    "import": "import_:import_",
+    "migrate": "migrate:migrate",
+    "enqueue": "enqueue:enqueue",
+    "work": "work:work",
+    "workers": "workers:workers",
+    "status": "status:status",
+    "batches": "batches:batches",
+    "failed": "failed:failed",
+    "retry": "retry:retry",
+    "pause": "control:pause",
+    "resume": "control:resume",
+    "set": "control:set_",
+    "cancel": "control:cancel",
+    "doctor": "doctor:doctor",
+}
+"""Where each command is, below this package, and what it is there."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+
+class Commands(click.Group):
+    """Imports the command that is run, and all of them only to list them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return one of them; None where there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = resolve_name(f"{__name__}.{COMMANDS[cmd_name]}")
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mailvault")
 def mailvault() -> None:
     """Move email bodies and attachments out of PostgreSQL and local disk into S3.
 
@@ -43,14 +65,6 @@ def mailvault() -> None:
     mailvault status               how far
     mailvault retry --reset        again, what failed
     """
-
-
-COMMANDS = (
-    init, seed, import_, migrate, enqueue, work, workers, status, batches, failed, retry, pause,
-    resume, set_, cancel, doctor,
-)  # fmt: skip
-for command in COMMANDS:
-    mailvault.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
