@@ -31,6 +31,8 @@ mod patience;
 mod py;
 mod reader;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod signing;
 mod upload;
 #[cfg(test)]
