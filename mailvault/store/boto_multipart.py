@@ -17,13 +17,13 @@ from botocore.exceptions import ClientError
 
 from mailvault.errors import StoreUnableError
 from mailvault.store.boto_errors import FAILURES, classify, explain, status
-from mailvault.store.boto_requests import ALWAYS, NOTHING_THERE, checksum_of, tags_of
+from mailvault.store.boto_requests import ALWAYS, NOTHING_THERE, checksum_of, receipt_of
 from mailvault.store.slices import slice_size
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-    from mailvault.store.boto_requests import Condition, Headers, Tags, Upload
+    from mailvault.store.boto_requests import Condition, Headers, Receipt, Upload
     from mailvault.store.boto_target import Target
     from mailvault.store.content import Content
     from mailvault.store.payload import Payload
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def send(
     target: Target, key: str, content: Content, headers: Headers
-) -> tuple[Payload, Tags] | None:
+) -> tuple[Payload, Receipt] | None:
     """Send all of `content`; return what was sent, and what the store calls it.
 
     None means that another writer was faster, or that the store does not know the upload (any
@@ -48,7 +48,7 @@ def send(
 
 def _send(
     target: Target, key: str, content: Content, headers: Headers
-) -> tuple[Payload, Tags] | None:
+) -> tuple[Payload, Receipt] | None:
     try:
         started = target.start_upload(key, headers)
     except FAILURES as error:
@@ -56,14 +56,14 @@ def _send(
     upload = _Multipart(target, started)
     try:
         payload = upload.send_slices(content)
-        tags = None if target.holds(key) else upload.complete()
+        receipt = None if target.holds(key) else upload.complete()
     except BaseException:
         upload.abort()
         raise
-    if tags is None:
+    if receipt is None:
         upload.abort()
         return None
-    return payload, tags
+    return payload, receipt
 
 
 class _Multipart:
@@ -118,7 +118,7 @@ class _Multipart:
         for future in done:
             future.result()
 
-    def complete(self) -> Tags | None:
+    def complete(self) -> Receipt | None:
         """Make the object of the slices.
 
         None means that the key was taken meanwhile, or that the store does not know the upload.
@@ -136,9 +136,9 @@ class _Multipart:
                 return None
             raise classify("completing", self._upload.key, error) from None
 
-    def _complete(self, condition: Condition) -> Tags:
+    def _complete(self, condition: Condition) -> Receipt:
         parts = [part for _, part in sorted(self._parts.items())]
-        return tags_of(self._upload.complete(parts, condition), checksum_of(parts))
+        return receipt_of(self._upload.complete(parts, condition), checksum_of(parts))
 
     def abort(self) -> None:
         """Give the upload up; what the store says to that is no news any more."""

@@ -11,14 +11,14 @@ from mailvault.errors import KeyTakenError, StoreFaultError, StoreRefusedError
 from mailvault.models import StoredObject
 from mailvault.store.boto_errors import FAILURES, classify, status
 from mailvault.store.boto_multipart import send
-from mailvault.store.boto_requests import tags_of
+from mailvault.store.boto_requests import receipt_of
 from mailvault.store.confine import short
 from mailvault.store.content import Content
 from mailvault.store.keys import is_of_content, of_content, with_digest
 
 if TYPE_CHECKING:
     from mailvault.models import Encoding, Part
-    from mailvault.store.boto_requests import Headers, Tags
+    from mailvault.store.boto_requests import Headers, Receipt
     from mailvault.store.boto_target import Holder, Target
     from mailvault.store.payload import Payload
 
@@ -62,11 +62,13 @@ class _Placing:
     def headers_with(self, encoding: Encoding | None) -> Headers:
         return {**self.headers, "ContentEncoding": encoding} if encoding else self.headers
 
-    def stored(self, payload: Payload, tags: Tags, *, created: bool) -> StoredObject:
-        return StoredObject(key=self.key, created=created, **payload._asdict(), **tags._asdict())
+    def stored(self, payload: Payload, receipt: Receipt, *, created: bool) -> StoredObject:
+        return StoredObject(
+            key=self.key, created=created, **payload._asdict(), **receipt._asdict()
+        )
 
     def adopted(self, holder: Holder) -> StoredObject | None:
-        return holder.same and self.stored(holder.same, holder.tags, created=False)
+        return holder.same and self.stored(holder.same, holder.receipt, created=False)
 
     def contended(self) -> StoreFaultError:
         return StoreFaultError(f"{short(self.key)}: another writer is at this key")
@@ -86,7 +88,7 @@ def _place_whole(placing: _Placing) -> StoredObject | None:
                 if not isinstance(error, ClientError) or status(error) not in {409, 412}:
                     raise classify("storing", key, error) from None
             else:
-                return placing.stored(payload, tags_of(answer), created=True)
+                return placing.stored(payload, receipt_of(answer), created=True)
             holder = target.compare(key, content.size, content.digest())
             if holder is not None:
                 return placing.adopted(holder)
@@ -109,8 +111,8 @@ def _place_slices(placing: _Placing) -> StoredObject | None:
                 return placing.adopted(holder)
         sent = send(target, key, content, headers)
         if sent is not None:
-            payload, tags = sent
-            return placing.stored(payload, tags, created=True)
+            payload, receipt = sent
+            return placing.stored(payload, receipt, created=True)
     raise placing.contended()
 
 

@@ -79,22 +79,22 @@ class Destination:
         return Upload(self.client, self.bucket, key, answer["UploadId"])
 
 
-class Tags(NamedTuple):
-    """What a store calls an object that it holds: the fields of a `StoredObject`."""
+class Receipt(NamedTuple):
+    """By what a store tells an object that it holds from others at its key."""
 
     etag: str | None
     checksum: str | None
     version_id: str | None
 
 
-def tags_of(answer: Mapping[str, object], checksum: str | None = None) -> Tags:
-    """Read them from what boto3 answers to a request that stores or reads an object."""
+def receipt_of(answer: Mapping[str, object], checksum: str | None = None) -> Receipt:
+    """Read it from what boto3 answers to a request that stores or reads an object."""
 
     def given(name: str) -> str | None:
         value = answer.get(name)
         return str(value).strip('"') if value else None
 
-    return Tags(given("ETag"), checksum, given("VersionId"))
+    return Receipt(given("ETag"), checksum, given("VersionId"))
 
 
 @dataclass(frozen=True)

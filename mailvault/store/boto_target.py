@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from mailvault.store.boto_errors import FAILURES, classify, status
-from mailvault.store.boto_requests import Destination, tags_of
+from mailvault.store.boto_requests import Destination, receipt_of
 from mailvault.store.encoding import measure, parse
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from mailvault.store.boto_requests import Tags
+    from mailvault.store.boto_requests import Receipt
     from mailvault.store.budget import ByteBudget
     from mailvault.store.payload import Payload
 
@@ -33,7 +33,7 @@ class Holder:
     """What holds a key: the same bytes, compressed or not, or None for others."""
 
     same: Payload | None
-    tags: Tags
+    receipt: Receipt
 
 
 @dataclass(frozen=True)
@@ -98,4 +98,4 @@ class Target(Destination):
                 return None
             raise classify("reading back", key, error) from None
         same = payload is not None and payload.digest == digest
-        return Holder(payload if same else None, tags_of(found))
+        return Holder(payload if same else None, receipt_of(found))

@@ -16,7 +16,7 @@ use crate::classify::classify;
 use crate::digest::{Digest, Hasher};
 use crate::encoding::{Decoder, Encoding};
 use crate::error::{PartError, Reason, name};
-use crate::part::{Original, Payload, Tags};
+use crate::part::{Original, Payload, Receipt};
 
 /// How often an object is asked for that breaks off while it is read.
 const READS: u32 = 4;
@@ -24,7 +24,7 @@ const READS: u32 = 4;
 /// What holds a key.
 pub(crate) enum Holder {
     /// An object with the same bytes, as they are or compressed in whatever way.
-    Same(Payload, Tags),
+    Same(Payload, Receipt),
     /// An object that stands for other bytes.
     Other,
     /// No object (any more, or yet).
@@ -64,7 +64,7 @@ pub(crate) async fn compare(
     patience: Duration,
 ) -> Result<Holder, PartError> {
     let mut seen = Seen::default();
-    let (mut etag, mut tags) = (None, Tags::default());
+    let (mut etag, mut receipt) = (None, Receipt::default());
     for attempt in 1..=READS {
         let read = seen.size;
         let options = GetOptions {
@@ -86,7 +86,7 @@ pub(crate) async fn compare(
             seen.decode(encoding, size);
         }
         etag.clone_from(&found.meta.e_tag);
-        tags = found.meta.clone().into();
+        receipt = found.meta.clone().into();
         let mut stream = found.into_stream();
         match drain(&mut stream, path, patience, |bytes| seen.take(bytes)).await {
             Ok(()) => break,
@@ -95,7 +95,7 @@ pub(crate) async fn compare(
         }
     }
     Ok(match seen.payload() {
-        Some(payload) if payload.original_digest() == digest => Holder::Same(payload, tags),
+        Some(payload) if payload.original_digest() == digest => Holder::Same(payload, receipt),
         _ => Holder::Other,
     })
 }

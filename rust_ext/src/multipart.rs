@@ -17,7 +17,7 @@ use crate::classify::classify;
 use crate::content::Content;
 use crate::digest::{Digest, Hasher};
 use crate::error::{PartError, Reason};
-use crate::part::{Payload, Tags};
+use crate::part::{Payload, Receipt};
 use crate::upload::Target;
 
 /// S3 allows 10,000 slices; a few are left for what a provider counts otherwise.
@@ -124,9 +124,9 @@ impl Multipart {
     }
 
     /// Makes the object of the slices.
-    pub(crate) async fn complete(&mut self) -> object_store::Result<Tags> {
+    pub(crate) async fn complete(&mut self) -> object_store::Result<Receipt> {
         let Some(upload) = &mut self.upload else {
-            return Ok(Tags::default());
+            return Ok(Receipt::default());
         };
         let put = upload.complete().await?;
         self.upload = None;
@@ -135,7 +135,7 @@ impl Multipart {
             hasher.update(digest.as_bytes());
         }
         let checksum = BASE64_STANDARD.encode(hasher.finish().as_bytes());
-        Ok(Tags {
+        Ok(Receipt {
             checksum: Some(format!("{checksum}-{}", self.digests.len())),
             ..put.into()
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::error::{PartError, Reason};
 use crate::mock_server::{MockServer, Request, Step, empty, failure, object};
-use crate::part::{Payload, Stored, Tags};
+use crate::part::{Payload, Receipt, Stored};
 use crate::upload_tests::{PART_SIZE, part, session, upload};
 
 /// Two slices and a half.
@@ -57,7 +57,7 @@ async fn slices_are_equal_but_for_the_last() {
     let stored = Stored {
         key: "a/name.ext".to_owned(),
         payload: Payload::plain(2500, Digest::of(&BYTES)),
-        tags: Tags {
+        receipt: Receipt {
             etag: Some("tag-3".to_owned()),
             version: None,
             checksum: Some("6FAGyJGH3oeVHIQcyEUMcznccRmu2pHimk5qBKUPSVQ=-3".to_owned()),

@@ -72,7 +72,7 @@ pub(crate) struct Stored {
     /// Its bytes.
     pub(crate) payload: Payload,
     /// What the store calls it.
-    pub(crate) tags: Tags,
+    pub(crate) receipt: Receipt,
     /// False where it was there already, compressed in whatever way.
     pub(crate) created: bool,
 }
@@ -117,9 +117,9 @@ impl Payload {
     }
 }
 
-/// What a store calls an object that it holds.
+/// By what a store tells an object that it holds from others at its key.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tags {
+pub(crate) struct Receipt {
     /// Without quotes.
     pub(crate) etag: Option<String>,
     /// Where the bucket keeps versions.
@@ -128,7 +128,7 @@ pub(crate) struct Tags {
     pub(crate) checksum: Option<String>,
 }
 
-impl From<PutResult> for Tags {
+impl From<PutResult> for Receipt {
     fn from(put: PutResult) -> Self {
         Self {
             etag: put.e_tag.as_deref().map(unquoted),
@@ -138,7 +138,7 @@ impl From<PutResult> for Tags {
     }
 }
 
-impl From<ObjectMeta> for Tags {
+impl From<ObjectMeta> for Receipt {
     fn from(meta: ObjectMeta) -> Self {
         Self {
             etag: meta.e_tag.as_deref().map(unquoted),

@@ -18,7 +18,7 @@ use crate::error::{PartError, Reason, name};
 use crate::existing::{Holder, compare, describe};
 use crate::key;
 use crate::multipart::Multipart;
-use crate::part::{Part, Payload, Stored, Tags};
+use crate::part::{Part, Payload, Receipt, Stored};
 
 /// How often a key is tried where another writer is at it.
 const ATTEMPTS: u32 = 4;
@@ -115,7 +115,9 @@ impl Target {
                 Ok(put) => return Ok(placed(path, payload, put.into(), true)),
                 Err(Error::AlreadyExists { .. }) => {
                     match self.compare(path, content.size(), digest).await? {
-                        Holder::Same(there, tags) => return Ok(placed(path, there, tags, false)),
+                        Holder::Same(there, receipt) => {
+                            return Ok(placed(path, there, receipt, false));
+                        }
                         Holder::Other => return Ok(Placed::Taken),
                         Holder::Nobody => {} // another writer's request is under way
                     }
@@ -140,7 +142,7 @@ impl Target {
             if describe(&*self.store, path).await?.is_some() {
                 let digest = content.digest().await?;
                 match self.compare(path, content.size(), &digest).await? {
-                    Holder::Same(there, tags) => return Ok(placed(path, there, tags, false)),
+                    Holder::Same(there, receipt) => return Ok(placed(path, there, receipt, false)),
                     Holder::Other => return Ok(Placed::Taken),
                     Holder::Nobody => {}
                 }
@@ -151,7 +153,7 @@ impl Target {
                 continue; // another writer was faster
             }
             match multipart.complete().await {
-                Ok(tags) => return Ok(placed(path, payload, tags, true)),
+                Ok(receipt) => return Ok(placed(path, payload, receipt, true)),
                 // Another writer was faster after all; or, asked again after its answer was lost,
                 // the completion finds no upload, or the object that it made itself.
                 Err(
@@ -174,11 +176,11 @@ fn with_encoding(attributes: &Attributes, encoding: Option<Encoding>) -> Attribu
     attributes
 }
 
-fn placed(path: &Path, payload: Payload, tags: Tags, created: bool) -> Placed {
+fn placed(path: &Path, payload: Payload, receipt: Receipt, created: bool) -> Placed {
     Placed::Stored(Stored {
         key: path.to_string(),
         payload,
-        tags,
+        receipt,
         created,
     })
 }

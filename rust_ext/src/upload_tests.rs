@@ -16,7 +16,7 @@ use crate::error::{PartError, Reason};
 use crate::headers::ObjectHeaders;
 use crate::mock_server::{MockServer, Request, Step, empty, failure, object, object_headers};
 use crate::pace::Pacer;
-use crate::part::{Original, Part, Payload, Source, Stored, Tags};
+use crate::part::{Original, Part, Payload, Receipt, Source, Stored};
 use crate::patience::Patience;
 use crate::patience::tests::PATIENCE;
 use crate::session::{Limits, Session};
@@ -123,9 +123,9 @@ async fn a_small_part_is_one_conditional_put() {
     let stored = Stored {
         key: "a/name.ext".to_owned(),
         payload: Payload::plain(3, Digest::of(b"abc")),
-        tags: Tags {
+        receipt: Receipt {
             etag: Some("tag".to_owned()),
-            ..Tags::default()
+            ..Receipt::default()
         },
         created: true,
     };
@@ -244,7 +244,7 @@ async fn the_same_bytes_at_the_key_count_as_stored() {
         let (server, result) = whole(vec![empty(status), object(b"abc")]).await;
         let stored = result.unwrap();
         assert_eq!(
-            (stored.created, stored.tags.etag.as_deref()),
+            (stored.created, stored.receipt.etag.as_deref()),
             (false, Some("there"))
         );
         assert_eq!(server.calls(), ["PUT", "GET"]);
