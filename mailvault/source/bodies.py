@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -16,11 +14,10 @@ from mailvault.errors import (
     RowGoneError,
     SourceBusyError,
     SourceError,
-    SpoolError,
 )
 from mailvault.faults import Kind, diagnose
-from mailvault.models import SourceFile
 from mailvault.source.description import SLICE
+from mailvault.source.spool import Spool
 from mailvault.source.transfer import decoded
 from mailvault.store.confine import open_confined
 
@@ -28,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from mailvault.db import Pool
+    from mailvault.models import SourceFile
     from mailvault.source.description import SourcePart
 
 
@@ -51,12 +49,11 @@ class BodyReader:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._spool = TemporaryDirectory(prefix="mailvault-")
-        self._spooled: set[int] = set()
+        self._spool = Spool()
 
     def close(self) -> None:
         """Remove the files that large bodies went by."""
-        self._spool.cleanup()
+        self._spool.close()
 
     def read_group(
         self, parts: Sequence[SourcePart]
@@ -126,25 +123,14 @@ class BodyReader:
     def _copy(
         self, number: int, part: SourcePart, pieces: Iterator[bytes]
     ) -> SourceFile | SourceError:
-        self._spooled.add(number)
         try:
-            with self._path(number).open("wb") as copy:
-                for piece in decoded(pieces, part.encoding):
-                    copy.write(piece)
+            return self._spool.write(number, decoded(pieces, part.encoding))
         except SourceError as error:
             return error
-        except OSError as error:
-            return SpoolError(f"no temporary copy in {self._spool.name}: {error.strerror}")
-        return SourceFile(self._spool.name, str(number))
 
     def discard(self, number: int) -> None:
         """Remove the temporary file of a part, if it has one."""
-        if number in self._spooled:
-            self._spooled.remove(number)
-            self._path(number).unlink(missing_ok=True)
-
-    def _path(self, number: int) -> Path:
-        return Path(self._spool.name) / str(number)
+        self._spool.discard(number)
 
 
 def _slices(cursor: psycopg.Cursor, wanted: dict[str, object]) -> Generator[bytes, None, None]:
