@@ -264,13 +264,13 @@ create domain pg_temp.regclass as pg_catalog.regclass;
 
 
 def test_nothing_of_the_application_runs_with_the_rights_of_the_triggers(
-    live: Application,
+    live: Application, direct: str
 ) -> None:
     run = live.connection.execute
     run("create role intruder")
     try:
         run("grant all on emails, emails_id_seq to intruder")
-        with psycopg.connect(live.dsn, autocommit=True) as other:
+        with psycopg.connect(direct, autocommit=True) as other:  # in one session
             other.execute("set role intruder")
             other.execute(SPY)
             other.execute("insert into emails (body) values ('x')")
