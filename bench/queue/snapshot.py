@@ -46,7 +46,7 @@ def snapshot(minutes: float, group: int, jobs: int | None) -> None:
                 raise click.ClickException("the backlog was drained too early: --jobs")
         finally:
             workers.end()
-    marks = workers.marks()
+        marks = workers.marks()  # before the server's directory goes, in which they are
     start = min(worker[0][0] for worker in marks)
     free = rate(marks, start, before)
     held = {
