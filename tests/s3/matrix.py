@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
     from tests.s3.servers.server import Server
 
-SUITE = ("test_conformance.py", "test_twins.py", "test_files.py", "test_boto_multipart.py")
+SUITE = (
+    "test_conformance.py", "test_compressed.py", "test_twins.py", "test_files.py",
+    "test_boto_multipart.py",
+)  # fmt: skip
 
 HERE = Path(__file__).parent
 

@@ -60,7 +60,8 @@ def check(bucket: Bucket, stored: StoredObject, content: bytes) -> None:
     assert (stored.size, stored.sha256) == (len(data), hashlib.sha256(data).digest())
     assert found["ContentType"] == "application/pdf"
     assert found["ContentDisposition"] == part(b"").disposition
-    assert found["Metadata"] == dict(part(b"").metadata)
+    metadata = {name.lower(): value for name, value in found["Metadata"].items()}
+    assert metadata == dict(part(b"").metadata)
     original: tuple[int | None, bytes | None] = (None, None)
     if stored.encoding:
         data = {"gzip": gzip.decompress, "zstd": zstd.decompress}[stored.encoding](data)
